@@ -1,0 +1,2 @@
+//! The bytes between a controller and its lock boards.
+#![no_std]

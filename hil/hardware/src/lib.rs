@@ -1,0 +1,1 @@
+//! Simulated lock boards and scanners.

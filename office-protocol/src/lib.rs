@@ -1,0 +1,1 @@
+//! What a cabinet and the office say to each other.

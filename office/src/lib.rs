@@ -1,0 +1,1 @@
+//! The hub: the other end of every cabinet.
