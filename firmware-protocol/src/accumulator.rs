@@ -1,0 +1,107 @@
+//! Collects bytes as they come and cuts them into frames; finds its feet again after noise.
+
+use crate::frame::FRAME_MAX;
+
+/// What a family sees at the start of the bytes collected so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scan<T> {
+    /// May become a frame when more bytes come.
+    Incomplete,
+    /// No frame begins here: the first byte is to be dropped.
+    Noise,
+    /// A whole frame.
+    Frame {
+        /// How many bytes it took.
+        length: usize,
+        /// What it says.
+        content: T,
+    },
+}
+
+const CAPACITY: usize = 2 * FRAME_MAX;
+
+/// A bounded buffer that drops what cannot begin a frame, byte by byte.
+#[derive(Clone, Debug)]
+pub struct Accumulator {
+    bytes: [u8; CAPACITY],
+    start: usize,
+    end: usize,
+    dropped: u32,
+}
+
+impl Accumulator {
+    /// An empty one.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            bytes: [0; CAPACITY],
+            start: 0,
+            end: 0,
+            dropped: 0,
+        }
+    }
+
+    /// Takes as many of `bytes` as fit and returns the rest; [`Accumulator::next`] makes room.
+    pub fn push<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        let taken = bytes.len().min(CAPACITY - self.end);
+        self.bytes[self.end..self.end + taken].copy_from_slice(&bytes[..taken]);
+        self.end += taken;
+        &bytes[taken..]
+    }
+
+    /// The next frame that `scan` finds, dropping noise before it; none when more bytes are needed.
+    ///
+    /// `ended` says that the line has been silent for longer than a frame may pause: what is incomplete
+    /// then will never be a frame, and what may hide behind it is looked for. A frame never needs more
+    /// than [`FRAME_MAX`] bytes, so an incomplete one of that length is noise as well.
+    pub fn next<T>(&mut self, ended: bool, mut scan: impl FnMut(&[u8]) -> Scan<T>) -> Option<T> {
+        while self.start < self.end {
+            let pending = &self.bytes[self.start..self.end];
+            match scan(pending) {
+                Scan::Frame { length, content } => {
+                    self.start += length.clamp(1, pending.len());
+                    return Some(content);
+                }
+                Scan::Incomplete if !ended && pending.len() < FRAME_MAX => return None,
+                Scan::Incomplete | Scan::Noise => {
+                    self.start += 1;
+                    self.dropped = self.dropped.saturating_add(1);
+                }
+            }
+        }
+        None
+    }
+
+    /// The bytes that wait for more.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// Removes the first `count` pending bytes, for example an adapter's echo.
+    pub fn skip(&mut self, count: usize) {
+        self.start = (self.start + count).min(self.end);
+    }
+
+    /// Forgets everything pending.
+    pub const fn clear(&mut self) {
+        self.start = self.end;
+    }
+
+    /// How many bytes of noise were dropped, ever.
+    #[must_use]
+    pub const fn dropped(&self) -> u32 {
+        self.dropped
+    }
+}
+
+impl Default for Accumulator {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,166 @@
+//! What a family of boards is, and the one list of them.
+
+use core::fmt;
+
+use crate::accumulator::Scan;
+use crate::eighty_a::{Dialect, EightyA};
+use crate::frame::Frame;
+use crate::words::{Answer, Board, Request};
+
+/// What a family prescribes: constants of its documents, never of one site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The usual speed of the line; 8 data bits, no parity, one stop bit.
+    pub baud: u32,
+    /// The lowest and highest board address.
+    pub boards: (u8, u8),
+    /// The most locks that one board may have.
+    pub channels_max: u8,
+    /// How soon a board usually begins to answer a read, in milliseconds.
+    pub reply_typical_ms: u16,
+    /// When to give up waiting for a read, in milliseconds.
+    pub reply_limit_ms: u16,
+    /// When to give up waiting for an unlock: some boards answer only after the pulse. In milliseconds.
+    pub unlock_limit_ms: u16,
+    /// Silence inside a frame after which it is over, in milliseconds.
+    pub silence_ms: u16,
+    /// Silence that must be kept before each request, in microseconds.
+    pub gap_us: u32,
+    /// Whether an unlock is answered at all.
+    pub unlock_answered: bool,
+    /// Whether one door can be read by itself; otherwise reads are packed ones.
+    pub reads_one: bool,
+    /// Whether the packed answer tells an unconnected sensor from a closed door.
+    pub packed_unknown: bool,
+    /// Whether the board has item sensors.
+    pub items: bool,
+    /// Whether commands are authenticated: no vendor's are.
+    pub protected: bool,
+}
+
+/// A board of which one side of a dialogue speaks: its own address and how many locks it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Station {
+    /// Its address.
+    pub board: Board,
+    /// How many locks it has.
+    pub channels: u8,
+}
+
+/// The family has no frame for this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsupported;
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("this family of boards has no frame for that; use what its profile offers")
+    }
+}
+
+impl core::error::Error for Unsupported {}
+
+/// Both ends of one family's wire.
+///
+/// A value serves one line with all its boards, so that a family with sessions and counters can keep them;
+/// `&mut self` is for these.
+pub trait Codec {
+    /// What the family prescribes.
+    fn profile(&self) -> Profile;
+
+    /// Controller: appends the request's bytes to an empty frame.
+    ///
+    /// # Errors
+    /// The family has no frame for this command.
+    fn encode_request(&mut self, request: &Request, frame: &mut Frame) -> Result<(), Unsupported>;
+
+    /// Controller: the longest answer to `request`, in bytes; 0 when it is not answered.
+    fn answer_length(&self, request: &Request) -> usize;
+
+    /// Controller: what begins at the first byte. `expecting` is the request that is open, if any: where
+    /// lengths or meanings depend on it, the answer that fits it wins. `ended` is as in
+    /// [`crate::Accumulator::next`].
+    fn scan_answer(&mut self, bytes: &[u8], expecting: Option<&Request>, ended: bool) -> Scan<Answer>;
+
+    /// Board: what begins at the first byte; requests to other boards are returned too.
+    fn scan_request(&mut self, bytes: &[u8], station: Station, ended: bool) -> Scan<Request>;
+
+    /// Board: appends the answer's bytes to an empty frame.
+    ///
+    /// # Errors
+    /// The family has no frame for this.
+    fn encode_answer(&mut self, answer: &Answer, frame: &mut Frame) -> Result<(), Unsupported>;
+}
+
+macro_rules! families {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $codec:ty, $new:expr;)+) => {
+        /// Every family, by the name that settings use.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Family { $($(#[$doc])* $variant,)+ }
+
+        impl Family {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Its name in settings.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// The family with this name in settings.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|family| family.name() == name)
+            }
+
+            /// A codec for one line of such boards.
+            #[must_use]
+            pub const fn codec(self) -> AnyCodec {
+                match self { $(Self::$variant => AnyCodec::$variant($new),)+ }
+            }
+
+            /// What the family prescribes.
+            #[must_use]
+            pub fn profile(self) -> Profile {
+                self.codec().profile()
+            }
+        }
+
+        /// The codec of any family, without allocation.
+        #[derive(Clone, Debug)]
+        pub enum AnyCodec { $($(#[$doc])* $variant($codec),)+ }
+
+        impl Codec for AnyCodec {
+            fn profile(&self) -> Profile {
+                match self { $(Self::$variant(codec) => codec.profile(),)+ }
+            }
+
+            fn encode_request(&mut self, request: &Request, frame: &mut Frame) -> Result<(), Unsupported> {
+                match self { $(Self::$variant(codec) => codec.encode_request(request, frame),)+ }
+            }
+
+            fn answer_length(&self, request: &Request) -> usize {
+                match self { $(Self::$variant(codec) => codec.answer_length(request),)+ }
+            }
+
+            fn scan_answer(&mut self, bytes: &[u8], expecting: Option<&Request>, ended: bool) -> Scan<Answer> {
+                match self { $(Self::$variant(codec) => codec.scan_answer(bytes, expecting, ended),)+ }
+            }
+
+            fn scan_request(&mut self, bytes: &[u8], station: Station, ended: bool) -> Scan<Request> {
+                match self { $(Self::$variant(codec) => codec.scan_request(bytes, station, ended),)+ }
+            }
+
+            fn encode_answer(&mut self, answer: &Answer, frame: &mut Frame) -> Result<(), Unsupported> {
+                match self { $(Self::$variant(codec) => codec.encode_answer(answer, frame),)+ }
+            }
+        }
+    };
+}
+
+families! {
+    /// 8A/80, Shuoming: unlock function 11, reports 82.
+    Shuoming, "8a80-shuoming", EightyA, EightyA::new(Dialect::Shuoming);
+    /// 8A/80, Kecheng: unlock function 33, reports 81 that can be turned off, version query 82.
+    Kecheng, "8a80-kecheng", EightyA, EightyA::new(Dialect::Kecheng);
+}
