@@ -1,1 +1,3 @@
 //! The daemon of one self-service document locker.
+
+pub mod cabinet;

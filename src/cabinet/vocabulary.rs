@@ -1,0 +1,257 @@
+//! The words that the deciding part and its shells share: a moment, what comes in, what goes out.
+
+use std::time::Duration;
+
+use office_protocol::document::DocumentName;
+use office_protocol::event::{Damage, TamperSource};
+use office_protocol::{BoardId, CompartmentId, PortName, Reply, SealedPart, Seq, Signed, Start, Timestamp};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::screen::Tap;
+
+/// Milliseconds on a clock that never goes back and is never set; counts from an unspecified point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Monotonic(u64);
+
+impl Monotonic {
+    /// From milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Milliseconds.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// So many milliseconds later.
+    pub const fn plus_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
+    }
+
+    /// How long until `later`; zero when that has passed.
+    pub const fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+/// Randomness for one step, drawn by the shell.
+#[derive(Clone)]
+pub struct Dice([u8; 32]);
+
+impl Dice {
+    /// From 32 random bytes.
+    pub const fn new(seed: [u8; 32]) -> Self {
+        Self(seed)
+    }
+
+    /// A generator for this step.
+    pub fn generator(&self) -> ChaCha20Rng {
+        ChaCha20Rng::from_seed(self.0)
+    }
+}
+
+/// Everything that a decision may know of time and chance.
+#[derive(Clone)]
+pub struct Moment {
+    /// For waits and time-outs.
+    pub now: Monotonic,
+    /// What the wall clock says.
+    pub wall: Timestamp,
+    /// Whether somebody who knows has set the wall clock.
+    pub trusted: bool,
+    /// Chance.
+    pub dice: Dice,
+}
+
+/// What comes in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// First input of every start, after the ledger was restored.
+    Started(Box<Startup>),
+    /// A code was read.
+    Scanned {
+        /// At most 2,000 printable characters.
+        text: Box<str>,
+    },
+    /// Something that was too long or unreadable for a code was read.
+    ScanUnreadable,
+    /// Somebody touched the screen.
+    Tapped(Tap),
+    /// A door was read: sent when the reading changed, or as the first after a gap.
+    DoorRead {
+        /// Which.
+        compartment: CompartmentId,
+        /// Open or closed.
+        open: bool,
+        /// The first reading after a start, a port's return or a quarantine.
+        first: bool,
+    },
+    /// An item sensor was read.
+    ItemRead {
+        /// Which.
+        compartment: CompartmentId,
+        /// Something is inside.
+        present: bool,
+    },
+    /// How a pulse went.
+    UnlockAnswered {
+        /// The pulse: the number of its `unlock-begun` event.
+        unlock: Seq,
+        /// How.
+        outcome: UnlockOutcome,
+    },
+    /// A lock board stopped answering.
+    BoardLost {
+        /// Which.
+        board: BoardId,
+    },
+    /// A lock board answers again, or for the first time.
+    BoardFound {
+        /// Which.
+        board: BoardId,
+    },
+    /// A lock bus's port is gone.
+    PortLost {
+        /// Which.
+        port: PortName,
+    },
+    /// A lock bus's port is back, or there for the first time.
+    PortFound {
+        /// Which.
+        port: PortName,
+    },
+    /// A scanner is gone.
+    PeripheralLost {
+        /// Its port.
+        port: PortName,
+    },
+    /// A scanner is back, or there for the first time.
+    PeripheralFound {
+        /// Its port.
+        port: PortName,
+    },
+    /// The case was opened or shaken.
+    Tampered {
+        /// What said so.
+        source: TamperSource,
+    },
+    /// Mains power went or came back.
+    PowerChanged {
+        /// On mains.
+        mains: bool,
+    },
+    /// The connection to the office came or went.
+    LinkChanged {
+        /// There now.
+        online: bool,
+    },
+    /// The office's database has committed everything up to here.
+    Acknowledged {
+        /// The position.
+        seq: Seq,
+    },
+    /// A message of the office that its signature does not fit; already dropped.
+    ForgerySeen,
+    /// A command came in; not yet verified.
+    CommandReceived(Signed),
+    /// A document came in; not yet verified.
+    DocumentReceived {
+        /// Which.
+        name: DocumentName,
+        /// The bytes.
+        signed: Signed,
+    },
+    /// The disk's room changed.
+    SpaceChanged(Space),
+    /// The time that `next_deadline` named has come.
+    DeadlineReached,
+}
+
+/// What is known at a start.
+#[derive(Debug, Clone)]
+pub struct Startup {
+    /// Random, new at every start.
+    pub start: Start,
+    /// The daemon's version.
+    pub version: Box<str>,
+    /// What opening the journal had to cut or could not read.
+    pub damage: Option<Damage>,
+    /// Compartments that the cut events had touched.
+    pub touched: Vec<CompartmentId>,
+    /// The documents that lie on disk, verified anew.
+    pub documents: Vec<(DocumentName, Signed)>,
+}
+
+/// How much room the disk has, worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Space {
+    /// Enough.
+    #[default]
+    Plenty,
+    /// Drop-offs are refused; what is inside can be collected.
+    Low,
+    /// Also no diagnostics are written: the reserve is for collections.
+    Reserve,
+}
+
+/// How a pulse went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnlockOutcome {
+    /// The board says that the lock opened.
+    Opened,
+    /// The board took the command; whether the lock opened, the door will show.
+    Acknowledged,
+    /// The board says that the lock did not open.
+    Refused,
+    /// Sent, never answered.
+    Uncertain,
+    /// Too late or no bus: no pulse.
+    NotSent,
+}
+
+/// What goes out, after the step's events are durable.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Pulse one lock, once.
+    Unlock {
+        /// Which.
+        compartment: CompartmentId,
+        /// The pulse: the number of its `unlock-begun` event.
+        unlock: Seq,
+        /// Not sent after this.
+        not_after: Monotonic,
+    },
+    /// Answer a command.
+    Reply(Reply),
+    /// Keep an authority document: written aside, synced, renamed.
+    StoreDocument {
+        /// Which.
+        name: DocumentName,
+        /// Its verified bytes.
+        signed: Signed,
+    },
+    /// Stop in good order and start again.
+    Restart,
+}
+
+/// One event as it goes to disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number.
+    pub seq: Seq,
+    /// Its exact bytes.
+    pub event: Vec<u8>,
+    /// Its sealed parts.
+    pub sealed: Vec<SealedPart>,
+}
+
+/// What one input led to: events to make durable as one group, then effects to carry out.
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    /// One atomic group; empty for an input that changed nothing durable.
+    pub events: Vec<Recorded>,
+    /// Only once the group is on disk.
+    pub effects: Vec<Effect>,
+}
