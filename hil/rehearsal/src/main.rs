@@ -1,2 +1,44 @@
-//! Entry point.
-fn main() {}
+//! `rehearsal`: the parts of the rehearsal as commands.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rehearsal::broker;
+use tracing_subscriber::EnvFilter;
+
+/// The whole locker system on one machine
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Broker(broker::Arguments),
+}
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    match Arguments::parse().command {
+        Command::Broker(arguments) => on_runtime(broker::run(arguments)),
+    }
+}
+
+fn on_runtime(work: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!(
+                "rehearsal: the system gives no threads or descriptors ({error}); close other programs"
+            );
+            return ExitCode::from(71);
+        }
+    };
+    runtime.block_on(work)
+}
