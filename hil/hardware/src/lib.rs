@@ -1,1 +1,47 @@
-//! Simulated lock boards and scanners.
+//! Simulated lock boards and scanners: the hardware of a cabinet without the hardware.
+//!
+//! # Shape
+//!
+//! The core is pure and seeded: no clock, no threads, no files. Time is an argument, counted from any start.
+//!
+//! - [`Lock`]: one compartment. A pulse releases the bolt and the door springs open; a [`Hand`] closes it,
+//!   puts something in, or breaks it open.
+//! - [`SimulatedBoard`]: hears requests of any family, drives its locks, answers after its own time.
+//! - [`Line`]: boards on one wire. Bytes take ten bit times each, and two who speak at once garble each other.
+//! - [`SimulatedScanner`]: says a code, ended its own way.
+//!
+//! `Line` and `SimulatedScanner` have `handle` and `next_deadline`: a simulation in memory calls them with
+//! virtual time ([`Grain::Frames`]), and [`Port`] runs the same values on pseudo-terminals, byte by byte at
+//! the configured speed ([`Grain::Bytes`]), under names that survive unplugging. [`Bench`] does what lines of
+//! text say, for the demo and for people.
+//!
+//! # Faults
+//!
+//! [`BoardFault`] (silent, late, garbled, rebooting), [`Defect`] (stuck door, welded lock, dead sensor),
+//! [`LineFault`] (echo, noise), and the cable itself ([`Port::unplug`]).
+//!
+//! # Adding a family
+//!
+//! Add it to `firmware-protocol`: boards here speak through its codec, so there is nothing to do.
+//!
+//! # Deliberately absent
+//!
+//! Modem lines and RS-485 direction: pseudo-terminals answer `ENOTTY` to both.
+
+mod board;
+mod control;
+mod line;
+mod mechanics;
+mod pace;
+mod port;
+mod scanner;
+mod terminal;
+
+pub use board::{BoardFault, BoardSettings, SimulatedBoard};
+pub use control::{Bench, ControlError, HELP};
+pub use line::{Line, LineFault, LineInput, LineView};
+pub use mechanics::{Defect, Hand, Lock, PULSE};
+pub use pace::{Grain, Pace};
+pub use port::{Device, Ended, Port};
+pub use scanner::{Ending, GM65_ACKNOWLEDGEMENT, GM65_TRIGGER, ScannerInput, SimulatedScanner};
+pub use terminal::{Terminal, Timer};

@@ -1,0 +1,369 @@
+//! One simulated lock board: hears requests, drives its locks, answers after its own time (pure, seeded).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use firmware_protocol::{
+    Accumulator, Answer, AnyCodec, Board, BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading,
+    Family, Frame, Polarity, Request, Station, UnlockResult,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::mechanics::{Defect, Hand, Lock};
+
+/// How many answers a board may owe; it forgets what it is asked beyond.
+const OWED_MAX: usize = 8;
+/// What a board waits between two locks when it opens all.
+const SWEEP_STEP: Duration = Duration::from_millis(550);
+
+/// What a board is.
+#[derive(Clone, Copy, Debug)]
+pub struct BoardSettings {
+    /// Which protocol it speaks.
+    pub family: Family,
+    /// The address on its switch.
+    pub address: Board,
+    /// How many locks it has.
+    pub channels: u8,
+    /// How long it takes to begin an answer to a read.
+    pub reply: Duration,
+    /// How long it takes to begin an answer to an unlock: it reads the door after the bolt has moved.
+    pub unlock_reply: Duration,
+    /// Whether it speaks unasked when a door changes.
+    pub reports: bool,
+    /// Which locks have the other kind of switch (bit 0 is channel 1).
+    pub inverted: u64,
+}
+
+impl BoardSettings {
+    /// A board as most are: answers reads in 5 ms and unlocks in 100, wired as documented, silent unless asked.
+    #[must_use]
+    pub const fn new(family: Family, address: Board, channels: u8) -> Self {
+        Self {
+            family,
+            address,
+            channels,
+            reply: Duration::from_millis(5),
+            unlock_reply: Duration::from_millis(100),
+            reports: false,
+            inverted: 0,
+        }
+    }
+}
+
+/// What can be wrong with a board, until it is set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoardFault {
+    /// Hears and pulses, but never answers.
+    Silent(bool),
+    /// Answers this much later than it should.
+    Late(Duration),
+    /// Flips a bit in this share of its answers, in percent.
+    Garbled(u8),
+    /// Restarts: deaf for this long, and forgets what it owed.
+    Rebooting(Duration),
+    /// Something is wrong with one compartment.
+    Lock(Channel, Defect, bool),
+}
+
+/// One simulated board.
+#[derive(Clone, Debug)]
+pub struct SimulatedBoard {
+    settings: BoardSettings,
+    codec: AnyCodec,
+    heard: Accumulator,
+    locks: Vec<Lock>,
+    owed: VecDeque<(Duration, Request)>,
+    /// Door changes not yet reported, while reports are on.
+    unreported: u64,
+    sensed_open: u64,
+    moves_at: Option<Duration>,
+    sweep: Option<(Duration, u8)>,
+    silent: bool,
+    late: Duration,
+    garbled: u8,
+    deaf_until: Duration,
+    overlaps: u32,
+    dice: ChaCha8Rng,
+}
+
+impl SimulatedBoard {
+    /// A board with all doors closed and nothing inside.
+    #[must_use]
+    pub fn new(settings: BoardSettings, seed: u64) -> Self {
+        let locks = Channel::all(settings.channels).map(|channel| {
+            let inverted = settings.inverted & channel.bit() != 0;
+            Lock::new(if inverted {
+                Polarity::Inverted
+            } else {
+                Polarity::AsDocumented
+            })
+        });
+        let mut board = Self {
+            settings,
+            codec: settings.family.codec(),
+            heard: Accumulator::new(),
+            locks: locks.collect(),
+            owed: VecDeque::new(),
+            unreported: 0,
+            sensed_open: 0,
+            moves_at: None,
+            sweep: None,
+            silent: false,
+            late: Duration::ZERO,
+            garbled: 0,
+            deaf_until: Duration::ZERO,
+            overlaps: 0,
+            dice: ChaCha8Rng::seed_from_u64(seed),
+        };
+        board.sensed_open = board.doors().open;
+        board
+    }
+
+    /// Its address.
+    #[must_use]
+    pub const fn address(&self) -> Board {
+        self.settings.address
+    }
+
+    /// One of its compartments; none beyond its number of locks.
+    #[must_use]
+    pub fn lock(&self, channel: Channel) -> Option<&Lock> {
+        self.locks.get(usize::from(channel.number()) - 1)
+    }
+
+    /// All of its compartments, in order.
+    pub fn locks(&self) -> impl Iterator<Item = &Lock> {
+        self.locks.iter()
+    }
+
+    /// How many pulses began while another solenoid of this board was still driven.
+    #[must_use]
+    pub const fn overlaps(&self) -> u32 {
+        self.overlaps
+    }
+
+    /// Whole bytes came over the line.
+    pub fn hear(&mut self, bytes: &[u8], now: Duration) {
+        self.advance(now);
+        if now < self.deaf_until {
+            self.heard.clear();
+            return;
+        }
+        let station = Station {
+            board: self.settings.address,
+            channels: self.settings.channels,
+        };
+        let mut rest = bytes;
+        loop {
+            rest = self.heard.push(rest);
+            while let Some(request) = self
+                .heard
+                .next(false, |seen| self.codec.scan_request(seen, station, false))
+            {
+                if request.board == self.settings.address {
+                    self.obey(request, now);
+                }
+            }
+            if rest.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The line was silent for longer than a frame may pause.
+    pub fn hear_silence(&mut self) {
+        self.heard.clear();
+    }
+
+    /// A person does something at one compartment; says whether it worked.
+    pub fn hand(&mut self, channel: Channel, hand: Hand, now: Duration) -> bool {
+        self.advance(now);
+        let worked = self
+            .locks
+            .get_mut(usize::from(channel.number()) - 1)
+            .is_some_and(|lock| lock.hand(hand, now));
+        self.notice_changes();
+        worked
+    }
+
+    /// Breaks or repairs something.
+    pub fn set(&mut self, fault: BoardFault, now: Duration) {
+        self.advance(now);
+        match fault {
+            BoardFault::Silent(silent) => self.silent = silent,
+            BoardFault::Late(late) => self.late = late,
+            BoardFault::Garbled(percent) => self.garbled = percent,
+            BoardFault::Rebooting(down) => {
+                self.deaf_until = now + down;
+                self.owed.clear();
+                self.unreported = 0;
+                self.sweep = None;
+            }
+            BoardFault::Lock(channel, defect, present) => {
+                if let Some(lock) = self.locks.get_mut(usize::from(channel.number()) - 1) {
+                    lock.set(defect, present);
+                }
+            }
+        }
+        self.notice_changes();
+    }
+
+    /// When it will do or say something by itself.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let owed = self.owed.front().map(|(at, _)| *at);
+        let report = (self.unreported != 0).then_some(Duration::ZERO);
+        [owed, report, self.moves_at, self.sweep.map(|(at, _)| at)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Appends the next thing that it says by now, if any; one frame at a time.
+    pub fn say(&mut self, now: Duration, said: &mut Vec<u8>) -> bool {
+        self.advance(now);
+        let answer = if self.owed.front().is_some_and(|(at, _)| *at <= now) {
+            let Some((_, request)) = self.owed.pop_front() else {
+                return false;
+            };
+            Answer {
+                board: request.board,
+                sequence: request.sequence,
+                content: self.content(request.command),
+            }
+        } else if self.unreported != 0 {
+            let Some(channel) = Channel::new(self.unreported.trailing_zeros() as u8 + 1) else {
+                return false;
+            };
+            self.unreported &= !channel.bit();
+            let content = Content::Unasked {
+                channel,
+                door: self.door(channel),
+            };
+            Answer {
+                board: self.settings.address,
+                sequence: 0,
+                content,
+            }
+        } else {
+            return false;
+        };
+        let mut frame = Frame::new();
+        if self.silent || self.codec.encode_answer(&answer, &mut frame).is_err() {
+            return false;
+        }
+        let start = said.len();
+        said.extend_from_slice(&frame);
+        if self.garbled > 0 && self.dice.next_u32() % 100 < u32::from(self.garbled) {
+            let at = start + self.dice.next_u32() as usize % frame.len();
+            said[at] ^= 1 << (self.dice.next_u32() % 8);
+        }
+        true
+    }
+
+    fn obey(&mut self, request: Request, now: Duration) {
+        let takes = match request.command {
+            Command::Unlock(channel) => {
+                self.drive(channel, now);
+                self.settings.unlock_reply
+            }
+            Command::UnlockAll => {
+                self.sweep = Some((now, 1));
+                self.advance(now);
+                self.settings.unlock_reply
+            }
+            Command::SetReports(on) => {
+                self.settings.reports = on;
+                self.settings.reply
+            }
+            Command::ReadDoor(_) | Command::ReadAll { .. } | Command::ReadVersion => self.settings.reply,
+        };
+        if self.owed.len() < OWED_MAX {
+            let at = now + takes + self.late;
+            let after = self.owed.back().map_or(at, |(last, _)| at.max(*last));
+            self.owed.push_back((after, request));
+        }
+    }
+
+    fn drive(&mut self, channel: Channel, now: Duration) {
+        if self.locks.iter().any(|lock| lock.driven(now)) {
+            self.overlaps += 1;
+        }
+        if let Some(lock) = self.locks.get_mut(usize::from(channel.number()) - 1) {
+            lock.pulse(now);
+        }
+        self.plan_moves();
+    }
+
+    fn plan_moves(&mut self) {
+        self.moves_at = self.locks.iter().filter_map(Lock::next_deadline).min();
+    }
+
+    fn advance(&mut self, now: Duration) {
+        while let Some((at, channel)) = self.sweep.filter(|(at, _)| *at <= now) {
+            let next = channel + 1;
+            self.sweep = (next <= self.settings.channels).then_some((at + SWEEP_STEP, next));
+            if let Some(channel) = Channel::new(channel) {
+                self.drive(channel, at);
+            }
+        }
+        if self.moves_at.is_some_and(|at| at <= now) {
+            for lock in &mut self.locks {
+                lock.advance(now);
+            }
+            self.plan_moves();
+            self.notice_changes();
+        }
+    }
+
+    fn notice_changes(&mut self) {
+        let open = self.doors().open;
+        if self.settings.reports {
+            self.unreported |= open ^ self.sensed_open;
+        }
+        self.sensed_open = open;
+    }
+
+    fn door(&self, channel: Channel) -> DoorReading {
+        self.lock(channel).map_or(DoorReading::Unknown, Lock::sensed)
+    }
+
+    fn doors(&self) -> DoorMap {
+        let mut doors = DoorMap::default();
+        for channel in Channel::all(self.settings.channels) {
+            doors.set(channel, self.door(channel));
+        }
+        doors
+    }
+
+    fn content(&self, command: Command) -> Content {
+        match command {
+            Command::Unlock(channel) => Content::Unlocked {
+                channel,
+                result: UnlockResult::Taken,
+                door: self.door(channel),
+            },
+            Command::UnlockAll => Content::AllUnlocked,
+            Command::ReadDoor(channel) => Content::Door {
+                channel,
+                door: self.door(channel),
+            },
+            Command::ReadAll { channels } => Content::State(BoardState {
+                channels,
+                doors: self.doors(),
+                items: self.codec.profile().items.then(|| self.items()),
+                tampered: None,
+            }),
+            Command::SetReports(on) => Content::ReportsSet(on),
+            Command::ReadVersion => Content::Version([1, 0]),
+        }
+    }
+
+    fn items(&self) -> u64 {
+        Channel::all(self.settings.channels)
+            .filter(|channel| self.lock(*channel).is_some_and(Lock::item))
+            .fold(0, |bits, channel| bits | channel.bit())
+    }
+}

@@ -1,0 +1,146 @@
+//! A pseudo-terminal with a name that stays: the end that devices hold, and an exact timer (IO).
+
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::unix::AsyncFd;
+
+/// The device's end of a pseudo-terminal whose other end is opened through a symbolic link.
+///
+/// When it is dropped, readers of the other end get `Ok(0)` or `EIO`, as when an adapter is pulled, and the
+/// link is gone.
+#[derive(Debug)]
+pub struct Terminal {
+    device: AsyncFd<OwnedFd>,
+    /// Held so that the device's end sees no hang-up while nobody has the port open.
+    _port: OwnedFd,
+    link: PathBuf,
+}
+
+impl Terminal {
+    /// Opens one and lets `link` point to it, replacing what was there.
+    ///
+    /// # Errors
+    /// No pseudo-terminal can be had, or the link cannot be made.
+    pub fn open(link: &Path) -> io::Result<Self> {
+        let device = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        grantpt(&device)?;
+        unlockpt(&device)?;
+        let name = ptsname(&device, Vec::new())?;
+        let port = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+        let mut modes = tcgetattr(&port)?;
+        modes.make_raw();
+        tcsetattr(&port, OptionalActions::Now, &modes)?;
+        rustix::io::ioctl_fionbio(&device, true)?;
+        let name = name.into_string().map_err(io::Error::other)?;
+        if let Some(directory) = link.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        let aside = link.with_extension("new");
+        if fs::symlink_metadata(&aside).is_ok() {
+            fs::remove_file(&aside)?;
+        }
+        std::os::unix::fs::symlink(name, &aside)?;
+        fs::rename(&aside, link)?;
+        Ok(Self {
+            device: registered(device)?,
+            _port: port,
+            link: link.to_path_buf(),
+        })
+    }
+
+    /// Reads what was written to the other end.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut ready = self.device.readable().await?;
+            if let Ok(read) = ready.try_io(|device| Ok(rustix::io::read(device, &mut *buffer)?)) {
+                return read;
+            }
+        }
+    }
+
+    /// Writes what the other end will read. What does not fit because nobody reads is lost, as on a wire.
+    pub fn write(&self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match rustix::io::write(self.device.get_ref(), rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Gone already, or replaced: both leave nothing to do.
+        let _ = fs::remove_file(&self.link);
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; an owned descriptor fulfils what that asks for"
+)]
+fn registered(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(descriptor)
+}
+
+/// A timer that is exact to microseconds: tokio's own counts milliseconds, more than a byte takes.
+#[derive(Debug)]
+pub struct Timer {
+    timer: AsyncFd<OwnedFd>,
+}
+
+impl Timer {
+    /// A timer that is not set.
+    ///
+    /// # Errors
+    /// The system gives none.
+    pub fn new() -> io::Result<Self> {
+        let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+        Ok(Self {
+            timer: registered(timerfd_create(TimerfdClockId::Monotonic, flags)?)?,
+        })
+    }
+
+    /// Waits so long.
+    ///
+    /// # Errors
+    /// The timer cannot be set or read.
+    pub async fn wait(&self, time: Duration) -> io::Result<()> {
+        let zero = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let value = Timespec {
+            tv_sec: i64::try_from(time.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(time.subsec_nanos().max(u32::from(time.is_zero()))),
+        };
+        let once = Itimerspec {
+            it_interval: zero,
+            it_value: value,
+        };
+        timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::empty(), &once)?;
+        let mut count = [0; 8];
+        loop {
+            let mut ready = self.timer.readable().await?;
+            if let Ok(read) = ready.try_io(|timer| Ok(rustix::io::read(timer, &mut count)?)) {
+                return read.map(|_| ());
+            }
+        }
+    }
+}
