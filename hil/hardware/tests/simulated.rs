@@ -1,5 +1,5 @@
 //! How simulated boards, lines and scanners behave, in memory with virtual time.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use std::time::Duration;
 
