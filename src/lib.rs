@@ -1,3 +1,4 @@
 //! The daemon of one self-service document locker.
 
 pub mod cabinet;
+pub mod journal;
