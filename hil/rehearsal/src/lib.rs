@@ -1,3 +1,5 @@
 //! The whole system on one machine.
 
 pub mod broker;
+mod output;
+pub mod processes;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rehearsal::broker;
+use rehearsal::{broker, processes};
 use tracing_subscriber::EnvFilter;
 
 /// The whole locker system on one machine
@@ -20,6 +20,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    if !processes::die_with_parent() {
+        return ExitCode::SUCCESS;
+    }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
