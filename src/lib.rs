@@ -1,4 +1,7 @@
 //! The daemon of one self-service document locker.
 
+pub mod boards;
 pub mod cabinet;
 pub mod journal;
+pub mod scanner;
+pub mod serial;

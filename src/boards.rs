@@ -1,0 +1,36 @@
+//! The lock bus: which lock is where, one exchange at a time, and what doors and boards say.
+//!
+//! - [`layout`] (pure): which compartment is which lock of which board on which port.
+//! - [`master`] (pure): decides what goes over each port next and what an answer means. Time is an argument;
+//!   it has the verbs `handle`, `next_deadline` and `view`.
+//! - [`task`] (IO): opens the ports, carries bytes and time to the master and its reports to the engine.
+//!
+//! The bus never pulses a lock by itself: each [`Work::Unlock`] is sent once or not at all, never after its
+//! `not_after`, and answered exactly once with an outcome.
+
+use office_protocol::{CompartmentId, Seq};
+
+use crate::cabinet::vocabulary::Monotonic;
+
+mod duty;
+mod health;
+pub mod layout;
+pub mod master;
+pub mod task;
+mod wire;
+
+/// What the bus is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Pulse one lock, once.
+    Unlock {
+        /// Which.
+        compartment: CompartmentId,
+        /// The pulse: the number of its `unlock-begun` event.
+        unlock: Seq,
+        /// Not sent after this.
+        not_after: Monotonic,
+    },
+    /// Exactly these compartments have open visits: read their doors as fast as the wire allows.
+    Watch(Vec<CompartmentId>),
+}

@@ -1,0 +1,114 @@
+//! Carries bytes and time to the bus master, and its reports to the engine (IO).
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use crate::cabinet::vocabulary::{Input, Monotonic};
+use crate::serial::{self, Outlet, PortEvent, PortSettings};
+
+use super::Work;
+use super::layout::PortIndex;
+use super::master::{BusAction, BusInput, BusMaster, BusView};
+
+/// How many events of all ports may wait.
+const EVENTS_MAX: usize = 64;
+/// How often the view is renewed while nothing else happens to it.
+const VIEW_EVERY_MS: u64 = 1000;
+
+/// Runs the lock bus until no more work can come or nobody takes its reports.
+///
+/// `paths` are the device files of the layout's ports, in its order. `clock` is the daemon's monotonic clock:
+/// `not_after` is on it. `view` gets how the bus is, at most once a second.
+pub async fn run(
+    mut master: BusMaster,
+    paths: Vec<PortSettings>,
+    clock: impl Fn() -> Monotonic + Send,
+    mut work: mpsc::Receiver<Work>,
+    reports: mpsc::Sender<Input>,
+    view: watch::Sender<BusView>,
+) {
+    let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+    let ports: Vec<Outlet> = (0..)
+        .map(PortIndex)
+        .zip(paths)
+        .map(|(index, settings)| serial::spawn(settings, sender.clone(), move |event| (index, event)))
+        .collect();
+    let mut view_at = clock();
+    loop {
+        let deadline = master.next_deadline();
+        let actions = tokio::select! {
+            biased;
+            next = work.recv() => match next {
+                Some(work) => master.handle(BusInput::Work(&work), clock()),
+                None => return,
+            },
+            event = events.recv() => match event {
+                Some((index, event)) => handle(&mut master, index, &event, clock()),
+                None => return,
+            },
+            () = until(deadline, clock()) => master.handle(BusInput::Tick, clock()),
+        };
+        if !act(actions, &mut master, &ports, &reports, &clock).await {
+            return;
+        }
+        let now = clock();
+        if view_at <= now {
+            view_at = now.plus_millis(VIEW_EVERY_MS);
+            view.send_replace(master.view());
+        }
+    }
+}
+
+fn handle(master: &mut BusMaster, index: PortIndex, event: &PortEvent, now: Monotonic) -> Vec<BusAction> {
+    let input = match event {
+        PortEvent::Opened => BusInput::Opened(index),
+        PortEvent::Lost => BusInput::Lost(index),
+        PortEvent::Received(bytes) => {
+            tracing::trace!(port = index.0, ?bytes, "received");
+            BusInput::Received(index, bytes)
+        }
+    };
+    master.handle(input, now)
+}
+
+/// Carries actions out, bytes before reports: a slow engine must not delay a frame.
+async fn act(
+    mut actions: Vec<BusAction>,
+    master: &mut BusMaster,
+    ports: &[Outlet],
+    reports: &mpsc::Sender<Input>,
+    clock: &impl Fn() -> Monotonic,
+) -> bool {
+    while !actions.is_empty() {
+        let mut more = Vec::new();
+        for action in &actions {
+            if let BusAction::Send(port, frame) = action {
+                tracing::trace!(port = port.0, ?frame, "sent");
+                if !ports.get(port.0).is_some_and(|outlet| outlet.send(frame)) {
+                    more.extend(master.handle(BusInput::Lost(*port), clock()));
+                }
+            }
+        }
+        for action in actions {
+            if let BusAction::Report(input) = action {
+                if let Input::BoardLost { board } = &input {
+                    tracing::warn!(%board, "lock board does not answer");
+                }
+                if reports.send(input).await.is_err() {
+                    return false;
+                }
+            }
+        }
+        actions = more;
+    }
+    true
+}
+
+async fn until(deadline: Option<Monotonic>, now: Monotonic) {
+    match deadline {
+        Some(at) => sleep(now.until(at)).await,
+        None => sleep(Duration::from_secs(3600)).await,
+    }
+}

@@ -1,0 +1,268 @@
+//! One port's wire: the exchange under way, what has been heard, echoes and silences (pure).
+
+use firmware_protocol::{Accumulator, Answer, AnyCodec, Codec, Command, Frame, Profile, Request};
+use office_protocol::Seq;
+
+use crate::cabinet::vocabulary::Monotonic;
+
+use super::layout::BusPort;
+
+/// The longest time for which a late answer is let out, in milliseconds.
+const SETTLE_MAX_MS: u64 = 250;
+
+/// What an exchange is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// One pulse.
+    Unlock(Seq),
+    /// A reading.
+    Read,
+}
+
+/// A request that waits for its answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Exchange {
+    pub(super) board: usize,
+    pub(super) request: Request,
+    pub(super) purpose: Purpose,
+    sent: Frame,
+    sent_at: Monotonic,
+    deadline: Monotonic,
+    /// The bytes of a whole answer; 0 if none is given.
+    length: usize,
+    /// The bytes heard since, without echoes.
+    heard: usize,
+    echo_awaited: bool,
+    echo_denied: bool,
+}
+
+impl Exchange {
+    /// Whether as much as an answer has come to a read, and was none.
+    fn only_rubbish(&self) -> bool {
+        let enough = self.heard > 0 && self.heard >= self.length;
+        enough && self.purpose == Purpose::Read && !self.echo_awaited
+    }
+}
+
+/// What is known about a port's echo, against its setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// No read has been answered yet.
+    Unproven,
+    /// Reads behave as the setting says.
+    Proven,
+    /// They do not: change the setting. Unlocks are uncertain meanwhile.
+    Contradicted,
+}
+
+/// One port.
+#[derive(Clone, Debug)]
+pub(super) struct Wire {
+    codec: AnyCodec,
+    pub(super) profile: Profile,
+    baud: u64,
+    echoes: bool,
+    pub(super) echo: Echo,
+    heard: Accumulator,
+    heard_at: Monotonic,
+    exchange: Option<Exchange>,
+    /// Listening only, from and until.
+    settling: Option<(Monotonic, Monotonic)>,
+    free_at: Monotonic,
+    sequence: u8,
+}
+
+impl Wire {
+    pub(super) fn new(port: &BusPort) -> Self {
+        let codec = port.family.codec();
+        let profile = codec.profile();
+        Self {
+            codec,
+            profile,
+            baud: u64::from(port.baud.max(1)),
+            echoes: port.echo,
+            echo: Echo::Unproven,
+            heard: Accumulator::new(),
+            heard_at: Monotonic::default(),
+            exchange: None,
+            settling: None,
+            free_at: Monotonic::default(),
+            sequence: 0,
+        }
+    }
+
+    /// The port has come or gone: ends what was under way.
+    pub(super) fn reset(&mut self) -> Option<Exchange> {
+        self.heard.clear();
+        self.settling = None;
+        self.free_at = Monotonic::default();
+        self.exchange.take()
+    }
+
+    pub(super) const fn exchange(&self) -> Option<&Exchange> {
+        self.exchange.as_ref()
+    }
+
+    /// When a request may be sent; none while one is under way or late bytes are let out.
+    pub(super) fn free_at(&self) -> Option<Monotonic> {
+        (self.exchange.is_none() && self.settling.is_none()).then_some(self.free_at)
+    }
+
+    /// Begins an exchange and returns the bytes to send; none if the family has no such frame.
+    pub(super) fn begin(
+        &mut self,
+        board: usize,
+        mut request: Request,
+        purpose: Purpose,
+        patience_ms: u64,
+        now: Monotonic,
+    ) -> Option<Frame> {
+        self.sequence = self.sequence.wrapping_add(1);
+        request.sequence = self.sequence;
+        let mut sent = Frame::new();
+        self.codec.encode_request(&request, &mut sent).ok()?;
+        let answer = self.codec.answer_length(&request);
+        let patience_ms = if answer == 0 { 0 } else { patience_ms };
+        let deadline = now.plus_millis(self.took_ms(sent.len()) + patience_ms + self.took_ms(answer) + 1);
+        self.heard.clear();
+        self.exchange = Some(Exchange {
+            board,
+            request,
+            purpose,
+            sent,
+            sent_at: now,
+            deadline,
+            length: answer,
+            heard: 0,
+            echo_awaited: self.echoes,
+            echo_denied: false,
+        });
+        Some(sent)
+    }
+
+    /// Takes bytes and returns those that do not fit before [`Wire::next`] has made room.
+    pub(super) fn push<'a>(&mut self, bytes: &'a [u8], now: Monotonic) -> &'a [u8] {
+        self.heard_at = now;
+        if let Some((_, until)) = &mut self.settling {
+            *until = now.plus_millis(u64::from(self.profile.silence_ms));
+        }
+        let rest = self.heard.push(bytes);
+        if let Some(exchange) = &mut self.exchange {
+            exchange.heard += bytes.len() - rest.len();
+        }
+        rest
+    }
+
+    /// The next thing that was said.
+    pub(super) fn next(&mut self, now: Monotonic) -> Option<Answer> {
+        let ended = self.silent(now);
+        if !self.skip_echo(ended) {
+            return None;
+        }
+        let expecting = self.exchange.as_ref().map(|exchange| &exchange.request);
+        let (codec, heard) = (&mut self.codec, &mut self.heard);
+        heard.next(ended, |bytes| codec.scan_answer(bytes, expecting, ended))
+    }
+
+    /// Ends the exchange because its answer came. Returns it with the milliseconds that the board thought.
+    pub(super) fn finish(&mut self, now: Monotonic) -> Option<(Exchange, u64)> {
+        let exchange = self.exchange.take()?;
+        if exchange.echo_awaited || exchange.echo_denied {
+            self.echo = Echo::Contradicted;
+        } else if exchange.purpose == Purpose::Read {
+            self.echo = Echo::Proven;
+        }
+        self.free_at = now.plus_millis(u64::from(self.profile.gap_us.div_ceil(1000)));
+        let wire_ms = self.took_ms(exchange.sent.len()) + self.took_ms(exchange.length);
+        let took = exchange.sent_at.until(now).as_millis();
+        Some((
+            exchange,
+            u64::try_from(took).unwrap_or(u64::MAX).saturating_sub(wire_ms),
+        ))
+    }
+
+    /// Ends the exchange if its time is over, or only rubbish came to a read; says whether it was rubbish.
+    pub(super) fn give_up(&mut self, now: Monotonic) -> Option<(Exchange, bool)> {
+        let exchange = self.exchange.as_ref()?;
+        let early = exchange.only_rubbish() && self.silent(now);
+        if now < exchange.deadline && !early {
+            return None;
+        }
+        let garbled = exchange.heard > 0;
+        if !early && exchange.length > 0 {
+            self.settling = Some((now, now.plus_millis(u64::from(self.profile.silence_ms))));
+        }
+        self.free_at = now.plus_millis(u64::from(self.profile.gap_us.div_ceil(1000)));
+        self.exchange.take().map(|exchange| (exchange, garbled))
+    }
+
+    /// Stops letting late bytes out once the line is quiet, or after long enough.
+    pub(super) fn settle(&mut self, now: Monotonic) {
+        if self
+            .settling
+            .is_some_and(|(from, until)| until <= now || from.plus_millis(SETTLE_MAX_MS) <= now)
+        {
+            self.settling = None;
+            self.heard.clear();
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+        let silence_at = self.heard_at.plus_millis(u64::from(self.profile.silence_ms));
+        let unfinished = (!self.heard.pending().is_empty()).then_some(silence_at);
+        let exchange = self.exchange.as_ref().map(|exchange| {
+            if exchange.only_rubbish() {
+                exchange.deadline.min(silence_at)
+            } else {
+                exchange.deadline
+            }
+        });
+        let settled = self
+            .settling
+            .map(|(from, until)| until.min(from.plus_millis(SETTLE_MAX_MS)));
+        [unfinished, exchange, settled].into_iter().flatten().min()
+    }
+
+    /// Bytes of noise dropped since the start.
+    pub(super) const fn dropped(&self) -> u32 {
+        self.heard.dropped()
+    }
+
+    pub(super) fn took_ms(&self, bytes: usize) -> u64 {
+        (bytes as u64 * 10_000).div_ceil(self.baud)
+    }
+
+    fn silent(&self, now: Monotonic) -> bool {
+        self.heard_at.plus_millis(u64::from(self.profile.silence_ms)) <= now
+    }
+
+    /// Removes the echo of what was sent; false while it may still be coming.
+    fn skip_echo(&mut self, ended: bool) -> bool {
+        let Some(exchange) = &mut self.exchange else {
+            return true;
+        };
+        let pending = self.heard.pending();
+        let sent: &[u8] = &exchange.sent;
+        if exchange.echo_awaited {
+            if let Some(at) = pending.windows(sent.len()).position(|window| window == sent) {
+                self.heard.skip(at + sent.len());
+                exchange.heard = exchange.heard.saturating_sub(at + sent.len());
+                exchange.echo_awaited = false;
+                return true;
+            }
+            // An unlock's answer may equal its request: without the echo before it, it proves nothing.
+            if ended && exchange.purpose != Purpose::Read {
+                self.heard.clear();
+            }
+            return ended && exchange.purpose == Purpose::Read;
+        }
+        // A single read's answer never equals its request: this is an echo that the setting denies.
+        let single = matches!(exchange.request.command, Command::ReadDoor(_));
+        if !self.echoes && single && pending.starts_with(sent) {
+            self.heard.skip(sent.len());
+            exchange.heard = exchange.heard.saturating_sub(sent.len());
+            exchange.echo_denied = true;
+        }
+        true
+    }
+}

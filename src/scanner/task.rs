@@ -1,0 +1,81 @@
+//! Runs one scanner's port and tells the engine what was read (IO).
+
+use std::time::Duration;
+
+use office_protocol::PortName;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+use crate::cabinet::vocabulary::{Input, Monotonic};
+use crate::serial::{self, PortEvent, PortSettings};
+
+use super::framing::{Framing, Scan};
+
+/// How many pieces of bytes may wait.
+const EVENTS_MAX: usize = 32;
+
+/// Runs a scanner until nobody takes its reports. Codes beyond what the engine can take wait in the port.
+///
+/// `greeting` is written each time the port opens, for scanners that must be told to scan; may be empty.
+pub async fn run(
+    name: PortName,
+    settings: PortSettings,
+    greeting: Vec<u8>,
+    clock: impl Fn() -> Monotonic + Send,
+    reports: mpsc::Sender<Input>,
+) {
+    let (sender, mut events) = mpsc::channel(EVENTS_MAX);
+    let outlet = serial::spawn(settings, sender, |event| event);
+    let mut framing = Framing::default();
+    let mut found = None;
+    loop {
+        let deadline = framing.next_deadline();
+        let inputs = tokio::select! {
+            event = events.recv() => match event {
+                None => return,
+                Some(PortEvent::Opened) => {
+                    if !greeting.is_empty() && !outlet.send(&greeting) {
+                        tracing::warn!(port = %name, "scanner could not be greeted");
+                    }
+                    changed(&mut found, true, &name)
+                }
+                Some(PortEvent::Lost) => {
+                    framing.reset();
+                    changed(&mut found, false, &name)
+                }
+                Some(PortEvent::Received(bytes)) => {
+                    framing.handle(&bytes, clock()).into_iter().map(input).collect()
+                }
+            },
+            () = until(deadline, clock()) => framing.tick(clock()).into_iter().map(input).collect(),
+        };
+        for input in inputs {
+            if reports.send(input).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn input(scan: Scan) -> Input {
+    match scan {
+        Scan::Code(text) => Input::Scanned { text },
+        Scan::Unreadable => Input::ScanUnreadable,
+    }
+}
+
+fn changed(found: &mut Option<bool>, now: bool, name: &PortName) -> Vec<Input> {
+    let port = name.clone();
+    match found.replace(now) {
+        before if before == Some(now) => Vec::new(),
+        _ if now => vec![Input::PeripheralFound { port }],
+        _ => vec![Input::PeripheralLost { port }],
+    }
+}
+
+async fn until(deadline: Option<Monotonic>, now: Monotonic) {
+    match deadline {
+        Some(at) => sleep(now.until(at)).await,
+        None => sleep(Duration::from_secs(3600)).await,
+    }
+}

@@ -1,0 +1,170 @@
+//! A serial port that is opened, carried and opened again when it vanishes: the only file that names tokio_serial (IO).
+//!
+//! `flush` and `shutdown` are never called: both run a blocking `tcdrain` inside the asynchronous poll. Modem
+//! lines are left alone: pseudo-terminals have none.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt, SerialStream};
+
+/// How long a write may take before the port counts as gone. A peer that does not read blocks writes.
+const WRITE_MAX: Duration = Duration::from_millis(500);
+/// The first pause before a port is opened again, and the longest.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How many writes, and how many pieces read, may wait.
+const QUEUE_MAX: usize = 32;
+/// How much is read at once.
+const CHUNK: usize = 256;
+
+/// Where a port is and how fast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortSettings {
+    /// Its device file; a link that stays is best.
+    pub path: PathBuf,
+    /// Its speed, 8N1.
+    pub baud: u32,
+}
+
+/// What a port says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortEvent {
+    /// It is open, for the first time or again.
+    Opened,
+    /// It could not be opened, or is gone. Said once until it opens.
+    Lost,
+    /// Bytes came.
+    Received(Vec<u8>),
+}
+
+/// Why a port stopped.
+#[derive(Debug, Error)]
+enum PortError {
+    #[error("cannot be opened: {0}; check the cable, the path and the rights")]
+    Open(tokio_serial::Error),
+    #[error("is gone: the other side has closed it; check the cable")]
+    Gone,
+    #[error("failed: {0}; check the cable")]
+    Failed(io::Error),
+    #[error("takes no more bytes: nothing reads at the other side")]
+    Stuck,
+}
+
+/// The sending end of a port that runs in its own task, and ends with it.
+#[derive(Clone, Debug)]
+pub struct Outlet(mpsc::Sender<Vec<u8>>);
+
+impl Outlet {
+    /// Hands over bytes to be written now; says whether the port took them. While it is closed, none are.
+    #[must_use]
+    pub fn send(&self, bytes: &[u8]) -> bool {
+        self.0.try_send(bytes.to_vec()).is_ok()
+    }
+}
+
+/// Runs a port in a task of the current runtime until the outlet or the receiver of its events is dropped.
+///
+/// `wrap` makes of each event what the receiver understands.
+#[must_use]
+pub fn spawn<E: Send + 'static>(
+    settings: PortSettings,
+    events: mpsc::Sender<E>,
+    wrap: impl Fn(PortEvent) -> E + Send + Sync + 'static,
+) -> Outlet {
+    let (outlet, writes) = mpsc::channel(QUEUE_MAX);
+    tokio::spawn(run(settings, writes, events, wrap));
+    Outlet(outlet)
+}
+
+async fn run<E: Send>(
+    settings: PortSettings,
+    mut writes: mpsc::Receiver<Vec<u8>>,
+    events: mpsc::Sender<E>,
+    wrap: impl Fn(PortEvent) -> E + Send,
+) {
+    let mut pause = BACK_OFF.0;
+    let mut told = false;
+    loop {
+        let error = match open(&settings) {
+            Ok(mut port) => {
+                tracing::info!(port = %settings.path.display(), "serial port open");
+                pause = BACK_OFF.0;
+                told = false;
+                // What waits was meant for the port before it vanished: an unlock must never be late.
+                while writes.try_recv().is_ok() {}
+                if events.send(wrap(PortEvent::Opened)).await.is_err() {
+                    return;
+                }
+                match carry(&mut port, &mut writes, &events, &wrap).await {
+                    Some(error) => error,
+                    None => return,
+                }
+            }
+            Err(error) => error,
+        };
+        if told {
+            tracing::debug!(port = %settings.path.display(), %error, "serial port");
+        } else {
+            tracing::warn!(port = %settings.path.display(), %error, "serial port");
+            if events.send(wrap(PortEvent::Lost)).await.is_err() {
+                return;
+            }
+        }
+        told = true;
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = discard(&mut writes) => return,
+            () = events.closed() => return,
+        }
+        pause = (pause * 2).min(BACK_OFF.1);
+    }
+}
+
+/// Drops what is written to a closed port, until nobody can write any more.
+async fn discard(writes: &mut mpsc::Receiver<Vec<u8>>) {
+    while writes.recv().await.is_some() {}
+}
+
+fn open(settings: &PortSettings) -> Result<SerialStream, PortError> {
+    let path = settings.path.to_string_lossy();
+    let port = tokio_serial::new(path, settings.baud)
+        .open_native_async()
+        .map_err(PortError::Open)?;
+    // Stale bytes wait in the buffer of a port that nobody had open.
+    port.clear(ClearBuffer::All).map_err(PortError::Open)?;
+    Ok(port)
+}
+
+/// Carries bytes both ways until the port fails; none if nobody wants it any more.
+async fn carry<E: Send>(
+    port: &mut SerialStream,
+    writes: &mut mpsc::Receiver<Vec<u8>>,
+    events: &mpsc::Sender<E>,
+    wrap: &(impl Fn(PortEvent) -> E + Send),
+) -> Option<PortError> {
+    let mut buffer = [0; CHUNK];
+    loop {
+        tokio::select! {
+            biased;
+            bytes = writes.recv() => match timeout(WRITE_MAX, port.write_all(&bytes?)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return Some(PortError::Failed(error)),
+                Err(_) => return Some(PortError::Stuck),
+            },
+            read = port.read(&mut buffer) => match read {
+                Ok(0) => return Some(PortError::Gone),
+                Ok(count) => {
+                    events.send(wrap(PortEvent::Received(buffer[..count].to_vec()))).await.ok()?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Some(PortError::Failed(error)),
+            },
+            () = events.closed() => return None,
+        }
+    }
+}
