@@ -23,6 +23,8 @@ pub enum Purpose {
     Reply,
     /// A cabinet's word on a document.
     Reported,
+    /// A cabinet's receipt for a citizen.
+    Receipt,
     /// The office's position.
     Position,
     /// The office's command.
@@ -44,6 +46,7 @@ impl Purpose {
             Self::State => "state",
             Self::Reply => "reply",
             Self::Reported => "reported",
+            Self::Receipt => "receipt",
             Self::Position => "position",
             Self::Command => "command",
             Self::Document => "document",

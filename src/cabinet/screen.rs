@@ -200,8 +200,8 @@ pub enum Screen {
     Sorry {
         /// What went wrong.
         trouble: Trouble,
-        /// Which and what for.
-        work: DoorWork,
+        /// Which and what for; none when no door was opened.
+        work: Option<DoorWork>,
     },
     /// Staff: type the PIN. Taps: [`Action::Digits`] (4 to 8), [`Action::Back`].
     EnterPin {

@@ -499,6 +499,8 @@ codes! {
         DoorOpen,
         /// A door opened without authority.
         DoorForced,
+        /// A door's sensor does not show what a person sees.
+        SensorBroken,
         /// A lock board does not answer.
         BoardLost,
         /// A serial port is gone.
@@ -564,6 +566,9 @@ pub enum Authority {
         pass: PassId,
         /// How long its use must be remembered.
         expires: Timestamp,
+        /// Collection passes: which issue. A newer one than the ledger knows kills the code.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        generation: Option<u32>,
     },
     /// A pickup code: the QR token or the digits.
     PickupCode {

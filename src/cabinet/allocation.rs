@@ -1,0 +1,47 @@
+//! Which compartment is offered: the smallest that fits, free beyond doubt, reachable where that is wished.
+
+use std::collections::BTreeMap;
+
+use office_protocol::CompartmentId;
+use office_protocol::event::Size;
+
+use super::ledger::{Compartment, Ledger};
+
+/// What is wanted of a compartment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    /// At least this large.
+    pub(super) size: Size,
+    /// Within everybody's reach.
+    pub(super) reachable: bool,
+}
+
+fn is_free(place: &Compartment) -> bool {
+    place.built
+        && place.consignment.is_none()
+        && place.doubt.is_none()
+        && place.withdrawn.is_none()
+        && place.visit.is_none()
+        && place.open == Some(false)
+}
+
+/// Every compartment that may be offered: empty beyond doubt, door seen closed since the start, board answering.
+pub(super) fn free<'a>(
+    ledger: &'a Ledger,
+    seen_closed: &'a BTreeMap<CompartmentId, bool>,
+) -> impl Iterator<Item = (CompartmentId, &'a Compartment)> {
+    let places = ledger.compartments.iter().map(|(id, place)| (*id, place));
+    places.filter(|(id, place)| is_free(place) && seen_closed.get(id) == Some(&true))
+}
+
+/// The one to offer: smallest size first; then the one within reach, so that nobody has to stretch; then the lowest number.
+pub(super) fn choose(
+    ledger: &Ledger,
+    seen_closed: &BTreeMap<CompartmentId, bool>,
+    wish: Wish,
+) -> Option<CompartmentId> {
+    free(ledger, seen_closed)
+        .filter(|(_, place)| place.size >= wish.size && (place.reachable || !wish.reachable))
+        .min_by_key(|(id, place)| (place.size, !place.reachable, *id))
+        .map(|(id, _)| id)
+}

@@ -1,0 +1,59 @@
+//! The checkpoint: the whole ledger as bytes, versioned. What a segment of the journal begins with.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::ledger::Ledger;
+
+const VERSION: u32 = 1;
+
+/// Bytes that are not a checkpoint of this version.
+#[derive(Debug, Error)]
+pub enum InvalidCheckpoint {
+    /// Not JSON of the right shape.
+    #[error("the checkpoint cannot be read: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// Written by a newer version.
+    #[error("the checkpoint has version {0}, this program knows {VERSION}: install the newer version again")]
+    Newer(u32),
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    ledger: &'a Ledger,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    ledger: Ledger,
+}
+
+impl Ledger {
+    /// The checkpoint.
+    pub fn to_checkpoint(&self) -> Vec<u8> {
+        serde_json::to_vec(&Written {
+            version: VERSION,
+            ledger: self,
+        })
+        .expect("a ledger has only text keys")
+    }
+
+    /// Reads a checkpoint.
+    ///
+    /// # Errors
+    /// [`InvalidCheckpoint`].
+    pub fn from_checkpoint(bytes: &[u8]) -> Result<Self, InvalidCheckpoint> {
+        let Envelope { version } = serde_json::from_slice(bytes)?;
+        if version != VERSION {
+            return Err(InvalidCheckpoint::Newer(version));
+        }
+        let read: Read = serde_json::from_slice(bytes)?;
+        Ok(read.ledger)
+    }
+}

@@ -1,0 +1,61 @@
+//! Staff at the screen: admitted by badge or pass and PIN.
+
+use std::collections::BTreeSet;
+
+use office_protocol::event::StaffRole;
+use office_protocol::{EventBody, StaffId};
+
+use super::Cabinet;
+use super::authority::pin_fits;
+use super::session::{AtWork, Stage};
+
+pub(super) const TECHNICIAN: StaffRole = StaffRole::Technician;
+
+impl Cabinet {
+    pub(super) fn staff_at_work(&self) -> Option<StaffId> {
+        self.session.at_work.as_ref().map(|work| work.staff.clone())
+    }
+
+    pub(super) fn pin_typed(&mut self, pin: &str) {
+        let Stage::Pin {
+            staff,
+            role,
+            verifier,
+            ..
+        } = &self.session.stage
+        else {
+            return;
+        };
+        if self.wait_until().is_some() {
+            return;
+        }
+        let (staff, role) = (staff.clone(), *role);
+        if pin_fits(pin, verifier) {
+            self.diagnose(EventBody::StaffAdmitted {
+                staff: staff.clone(),
+                role,
+            });
+            self.session.at_work = Some(AtWork {
+                staff,
+                role,
+                done: 0,
+                skipped: BTreeSet::new(),
+                pending: None,
+                undoing: false,
+            });
+            self.session.stage = Stage::StaffHome;
+        } else {
+            self.count_try();
+            if let Stage::Pin { wrong, .. } = &mut self.session.stage {
+                *wrong = true;
+            }
+        }
+    }
+
+    pub(super) fn may(&self, role: StaffRole) -> bool {
+        self.session
+            .at_work
+            .as_ref()
+            .is_some_and(|work| work.role == role)
+    }
+}

@@ -1,0 +1,141 @@
+//! A start: what the last run left half done becomes a state that a person can resolve; no pulse is repeated.
+
+use office_protocol::document::{DocumentName, DocumentRefusal};
+use office_protocol::event::{Alarm, DoubtReason, VisitOutcome};
+use office_protocol::{CompartmentId, Digest, EventBody, Seq, Signed};
+
+use super::vocabulary::{Effect, Startup};
+use super::{Cabinet, SessionId};
+
+impl Cabinet {
+    pub(super) fn start(&mut self, startup: Startup) {
+        let damaged = startup.damage.is_some();
+        self.record(EventBody::Started {
+            start: startup.start,
+            version: startup.version.into(),
+            damage: startup.damage,
+        });
+        // No tap of an earlier run quotes this session.
+        self.session = super::Session::new(SessionId(startup.start.0 >> 12), 0, self.moment.now);
+        self.lay_out();
+        for (name, signed) in &startup.documents {
+            self.take_document(*name, signed);
+        }
+        self.interrupt_visits();
+        for compartment in startup.touched {
+            self.doubt_damaged(compartment);
+        }
+        for alarm in [
+            Alarm::Forgery,
+            Alarm::BoardLost,
+            Alarm::PortLost,
+            Alarm::PeripheralLost,
+        ] {
+            self.clear(alarm, None);
+        }
+        if damaged {
+            self.raise(Alarm::JournalDamaged, None);
+        }
+        self.wait_if_many();
+    }
+
+    fn lay_out(&mut self) {
+        let built = self.ledger.compartments.iter().filter(|(_, place)| place.built);
+        let known: Vec<_> = built
+            .map(|(id, place)| (*id, place.size, place.reachable))
+            .collect();
+        let mut layout = self.config.layout.clone();
+        layout.sort_by_key(|place| place.id);
+        if known
+            != layout
+                .iter()
+                .map(|place| (place.id, place.size, place.reachable))
+                .collect::<Vec<_>>()
+        {
+            self.record(EventBody::LayoutChanged { compartments: layout });
+        }
+    }
+
+    fn interrupt_visits(&mut self) {
+        let visits: Vec<Seq> = self.ledger.visits.keys().copied().collect();
+        for visit in visits {
+            let Some(running) = self.ledger.visits.get(&visit).cloned() else {
+                continue;
+            };
+            if let Some(unlock) = running.unlocking {
+                self.record_in(
+                    visit,
+                    EventBody::UnlockInterrupted {
+                        compartment: running.compartment,
+                        unlock,
+                    },
+                );
+            }
+            if running.left_open {
+                self.settle(visit, VisitOutcome::Unconfirmed);
+            } else {
+                self.abandon(visit, DoubtReason::Interrupted);
+            }
+        }
+        if let Some((number, _)) = self.ledger.command_open {
+            self.record(EventBody::CommandDone {
+                number,
+                outcome: office_protocol::CommandOutcome::Interrupted,
+            });
+        }
+    }
+
+    /// Events about this compartment were cut from the journal's end: what it holds is not known, even if it looks empty.
+    fn doubt_damaged(&mut self, compartment: CompartmentId) {
+        let Some(place) = self.ledger.compartments.get(&compartment) else {
+            return;
+        };
+        if place.doubt.is_none() {
+            let consignment = place.consignment.clone();
+            self.record(EventBody::Unconfirmed {
+                compartment,
+                consignment,
+                reason: DoubtReason::Damaged,
+            });
+        }
+    }
+
+    pub(super) fn document_received(&mut self, name: DocumentName, signed: Signed) {
+        if self.take_document(name, &signed) {
+            self.effect(Effect::StoreDocument { name, signed });
+        }
+    }
+
+    /// True when it is in force now and was not before.
+    fn take_document(&mut self, name: DocumentName, signed: &Signed) -> bool {
+        let (floor, known) = self
+            .ledger
+            .documents
+            .get(&name)
+            .copied()
+            .unwrap_or((0, Digest::ZERO));
+        let digest = Digest::of(&signed.bytes);
+        let held = self
+            .authority
+            .reported
+            .get(&name)
+            .map(|reported| (reported.version, reported.digest));
+        match self.authority.take(name, signed, floor) {
+            Ok(version) => {
+                if (version, digest) != (floor, known) {
+                    self.record(EventBody::DocumentApplied {
+                        document: name,
+                        version,
+                        digest,
+                    });
+                }
+                held != Some((version, digest))
+            }
+            Err(DocumentRefusal::Forged) => {
+                self.raise(Alarm::Forgery, None);
+                false
+            }
+            Err(DocumentRefusal::Malformed | DocumentRefusal::Older) => false,
+        }
+    }
+}
