@@ -23,6 +23,8 @@ mod show;
 mod staff;
 mod startup;
 mod tap;
+#[cfg(test)]
+mod tests;
 mod visit;
 pub mod vocabulary;
 

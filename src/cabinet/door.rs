@@ -237,7 +237,16 @@ impl Cabinet {
             },
             (_, _) => IDLE_MS,
         };
-        Some(self.session.touched.plus_millis(wait))
+        // Who waits for the guard is not idle.
+        let typing = matches!(
+            self.session.stage,
+            Stage::Digits { .. } | Stage::SecondFactor { .. } | Stage::Pin { .. }
+        );
+        let since = self
+            .no_try_before
+            .filter(|_| typing)
+            .map_or(self.session.touched, |until| until.max(self.session.touched));
+        Some(since.plus_millis(wait))
     }
 
     /// The next time at which something changes by itself; call [`Cabinet::handle`] with `DeadlineReached` then.

@@ -1,0 +1,217 @@
+//! Doors, boards, power and disks that fail.
+
+use office_protocol::event::{Alarm, DoubtReason};
+
+use super::super::screen::{DropOffs, Trouble};
+use super::*;
+
+fn at_slip(bench: &mut Bench) {
+    bench.scan(&Bench::drop_off_pass("p-1", 1));
+    bench.tap(Action::Accept { reachable: false });
+}
+
+#[test]
+fn a_stuck_door_is_asked_about_then_pulsed_at_most_three_times_and_drop_off_moves_on() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.tap(Action::Accept { reachable: false });
+    for _ in 0..3 {
+        bench.wait(4_000);
+        assert!(
+            matches!(bench.screen(), Screen::IsDoorOpen(_)),
+            "{:?}",
+            bench.screen()
+        );
+        bench.tap(Action::DoorIsOpen { open: false });
+    }
+    assert_eq!(bench.pulses(), [1, 1, 1, 2].map(CompartmentId));
+    assert_eq!(bench.happened("compartment-withdrawn"), 1);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("dropped-off"), 1);
+}
+
+#[test]
+fn a_stuck_door_at_a_collection_keeps_the_code_valid() {
+    let mut bench = Bench::new();
+    let code = bench.place("PERMIT-1");
+    bench.scan(&code.qr);
+    for _ in 0..3 {
+        bench.wait(4_000);
+        bench.tap(Action::DoorIsOpen { open: false });
+    }
+    assert!(matches!(
+        bench.screen(),
+        Screen::Sorry {
+            trouble: Trouble::DoorStuckInside,
+            ..
+        }
+    ));
+    bench.scan(&code.qr);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("collected"), 1);
+    assert!(
+        bench
+            .cabinet
+            .ledger()
+            .alarms
+            .iter()
+            .all(|standing| standing.alarm != Alarm::DoorJammed)
+    );
+}
+
+#[test]
+fn a_board_that_says_no_is_asked_about_at_once() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.tap(Action::Accept { reachable: false });
+    let Some(Effect::Unlock { unlock, .. }) = bench.effects.last().cloned() else {
+        panic!()
+    };
+    bench.input(Input::UnlockAnswered {
+        unlock,
+        outcome: UnlockOutcome::NotSent,
+    });
+    assert!(matches!(bench.screen(), Screen::IsDoorOpen(_)));
+    assert_eq!(bench.happened("unlock-failed"), 1);
+}
+
+#[test]
+fn a_dead_sensor_does_not_stop_a_person() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.tap(Action::Accept { reachable: false });
+    bench.wait(4_000);
+    bench.tap(Action::DoorIsOpen { open: true });
+    bench.tap(Action::DoorIsClosed);
+    bench.tap(Action::Yes);
+    assert!(matches!(bench.screen(), Screen::Receipt { .. }));
+    assert_eq!(bench.happened("dropped-off"), 1);
+    assert!(
+        bench.cabinet.ledger().compartments[&CompartmentId(1)]
+            .doubt
+            .is_some(),
+        "somebody will look"
+    );
+}
+
+#[test]
+fn a_door_left_open_frees_the_screen_and_stays_in_doubt() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.tap(Action::Accept { reachable: false });
+    bench.door(CompartmentId(1), true);
+    bench.wait(20_000);
+    assert!(matches!(bench.screen(), Screen::DoorOpen { reminder: 1, .. }));
+    bench.wait(20_000);
+    assert!(matches!(bench.screen(), Screen::DoorOpen { reminder: 2, .. }));
+    bench.wait(80_000);
+    assert!(matches!(bench.screen(), Screen::Home { .. }));
+    assert_eq!(
+        (bench.happened("door-left-open"), bench.happened("unconfirmed")),
+        (1, 1)
+    );
+    bench.wait(480_000);
+    assert!(
+        bench
+            .cabinet
+            .ledger()
+            .alarms
+            .iter()
+            .any(|standing| standing.alarm == Alarm::DoorOpen)
+    );
+    bench.door(CompartmentId(1), false);
+    assert!(bench.cabinet.ledger().visits.is_empty());
+    assert!(bench.cabinet.ledger().alarms.is_empty());
+    bench.drop_off("p-2");
+}
+
+#[test]
+fn no_pulse_is_repeated_by_a_restart() {
+    let mut bench = Bench::new();
+    let code = bench.place("PERMIT-1");
+    bench.scan(&code.qr);
+    let pulses = bench.pulses().len();
+    bench.crash();
+    assert_eq!(bench.pulses().len(), pulses);
+    assert_eq!(bench.happened("unlock-interrupted"), 1);
+    assert_eq!(
+        bench.cabinet.ledger().compartments[&CompartmentId(1)].doubt,
+        Some(DoubtReason::Interrupted)
+    );
+    bench.scan(&code.qr);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("collected"), 1, "the code still works");
+}
+
+#[test]
+fn a_restart_before_any_pulse_leaves_nothing_in_doubt() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.crash();
+    assert_eq!(bench.happened("unconfirmed"), 0);
+    assert!(bench.cabinet.ledger().visits.is_empty());
+}
+
+#[test]
+fn a_placing_cut_off_by_a_restart_gets_its_code_when_a_courier_has_looked() {
+    let mut bench = Bench::new();
+    bench.admit("wang");
+    bench.tap(Action::StartPlacing);
+    bench.scan("PERMIT-1");
+    bench.open_and_close();
+    bench.crash();
+    bench.admit("wang");
+    bench.tap(Action::StartInspection);
+    bench.tap(Action::OpenNext);
+    bench.open_and_close();
+    bench.tap(Action::Inside);
+    assert_eq!(bench.happened("placed"), 1);
+    bench.tap(Action::EndRound);
+    bench.tap(Action::Done);
+    let code = bench.last_code();
+    bench.scan(&code.qr);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("collected"), 1);
+}
+
+#[test]
+fn a_lost_boards_compartments_are_not_offered() {
+    let mut bench = Bench::new();
+    bench.input(Input::BoardLost { board: BoardId(1) });
+    assert!(matches!(
+        bench.screen(),
+        Screen::Home {
+            drop_offs: DropOffs::Closed { .. }
+        }
+    ));
+    bench.input(Input::BoardFound { board: BoardId(1) });
+    bench.input(Input::DoorRead {
+        compartment: CompartmentId(1),
+        open: false,
+        first: true,
+    });
+    assert!(matches!(
+        bench.screen(),
+        Screen::Home {
+            drop_offs: DropOffs::Open
+        }
+    ));
+    assert_eq!(bench.happened("door-forced"), 0);
+}
+
+#[test]
+fn a_full_disk_refuses_drop_offs_but_not_collections() {
+    let mut bench = Bench::new();
+    let code = bench.place("PERMIT-1");
+    bench.input(Input::SpaceChanged(Space::Reserve));
+    bench.scan(&Bench::drop_off_pass("p-1", 1));
+    assert!(matches!(bench.screen(), Screen::ScanProblem(_)));
+    bench.scan(&code.qr);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("collected"), 1);
+}
