@@ -2,6 +2,7 @@
 
 pub mod boards;
 pub mod cabinet;
+pub mod catalogue;
 pub mod journal;
 pub mod scanner;
 pub mod serial;
