@@ -3,6 +3,8 @@
 pub mod boards;
 pub mod cabinet;
 pub mod catalogue;
+pub mod documents;
+pub mod engine;
 pub mod journal;
 pub mod scanner;
 pub mod serial;
