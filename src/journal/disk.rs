@@ -67,7 +67,8 @@ pub fn read_whole(disk: &dyn Disk, name: &str) -> io::Result<Option<Vec<u8>>> {
 pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
     let aside = format!("{name}.aside");
     match disk.remove(&aside) {
-        Ok(()) => {}
+        // Else a crash could bring the old one back and rename it.
+        Ok(()) => disk.sync_directory()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }

@@ -64,6 +64,11 @@ impl Journal {
             disk.remove(name)
                 .map_err(JournalError::io(format!("removing the unfinished {name}")))?;
         }
+        if !listing.unfinished.is_empty() {
+            // Else a crash could bring back the old file under a name that is used again.
+            disk.sync_directory()
+                .map_err(JournalError::io("syncing the journal's directory"))?;
+        }
         let mut opening = Opening {
             checkpoint: None,
             records: Vec::new(),

@@ -246,19 +246,23 @@ pub(super) fn begin(disk: &dyn Disk, blanks: &Blanks, beginning: &Beginning<'_>)
     let needed = bytes.len() as u64 + blanks.segment_bytes / 4;
     let capacity = needed.next_multiple_of(blanks.segment_bytes);
     let unfinished = format!("{:010}{UNFINISHED_SUFFIX}", beginning.name.id);
-    let file = match if capacity == blanks.segment_bytes {
+    let blank = if capacity == blanks.segment_bytes {
         blanks.take()
     } else {
         None
-    } {
+    };
+    // Its name is durable before it is written: no half-written file can pass for a blank, nor an older one for it.
+    let file = match blank {
         Some(blank) => {
-            // Renamed before it is written, so that no half-written file can pass for a blank.
             disk.rename(&blank, &unfinished)?;
             disk.sync_directory()?;
             disk.open(&unfinished, true)?
         }
         None => match disk.create(&unfinished, capacity) {
-            Ok(file) => file,
+            Ok(file) => {
+                disk.sync_directory()?;
+                file
+            }
             Err(error) => {
                 let _ = disk.remove(&unfinished);
                 return Err(error);

@@ -1,0 +1,370 @@
+//! A disk in memory that crashes on demand, and then forgets any part of what was not synced.
+
+use contents::{Contents, NameChange, PAGE_SECTORS};
+use lockerd::journal::disk::{Disk, DiskFile, Held};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+mod contents;
+#[cfg(test)]
+mod crash_matrix;
+
+/// The disk; a clone is the same disk.
+///
+/// Contents become durable by their file's sync, names by the directory's. A crash keeps each sector (or page) and each
+/// change of a name that was not synced, or forgets it, as the seed decides.
+#[derive(Clone)]
+pub struct SimulatedDisk {
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    dice: ChaCha8Rng,
+    files: Vec<Contents>,
+    names: BTreeMap<String, usize>,
+    durable_names: BTreeMap<String, usize>,
+    unsynced_names: Vec<NameChange>,
+    locks: BTreeMap<String, Weak<()>>,
+    /// Raised by a restart: handles from before it are dead.
+    boot: u64,
+    operations: u64,
+    crash_at: Option<u64>,
+    fail_sync_at: Option<u64>,
+    crashed: bool,
+    capacity: u64,
+}
+
+impl SimulatedDisk {
+    /// An empty disk of 1 GiB.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            dice: ChaCha8Rng::seed_from_u64(seed),
+            files: Vec::new(),
+            names: BTreeMap::new(),
+            durable_names: BTreeMap::new(),
+            unsynced_names: Vec::new(),
+            locks: BTreeMap::new(),
+            boot: 0,
+            operations: 0,
+            crash_at: None,
+            fail_sync_at: None,
+            crashed: false,
+            capacity: 1 << 30,
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// How many changing operations (create, write, sync, rename, remove, …) there were.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.state().operations
+    }
+
+    /// The power goes in the middle of the operation with this number (as [`Self::operations`] counts).
+    pub fn crash_at(&self, operation: u64) {
+        self.state().crash_at = Some(operation);
+    }
+
+    /// The first sync from this operation on fails, once, and loses a part of what it was to make durable for good.
+    pub fn fail_sync_at(&self, operation: u64) {
+        self.state().fail_sync_at = Some(operation);
+    }
+
+    /// The power goes now.
+    pub fn crash(&self) {
+        self.state().crashed = true;
+    }
+
+    /// Whether the power is gone.
+    #[must_use]
+    pub fn has_crashed(&self) -> bool {
+        self.state().crashed
+    }
+
+    /// Sets the disk's size in bytes; smaller than what is used means full.
+    pub fn set_capacity(&self, bytes: u64) {
+        self.state().capacity = bytes;
+    }
+
+    /// The power comes back: what was not synced is kept or forgotten, open handles and locks are gone.
+    pub fn restart(&self) {
+        self.state().power_cycle();
+    }
+
+    /// Every process dies but the power stays: nothing is forgotten, open handles and locks are gone.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.locks.clear();
+        state.boot += 1;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Counts an operation that changes something; `Ok(true)` when the power goes in the middle of it.
+    fn begin(&mut self, boot: u64) -> io::Result<bool> {
+        self.alive(boot)?;
+        self.operations += 1;
+        if self.crash_at == Some(self.operations) {
+            self.crashed = true;
+        }
+        Ok(self.crashed)
+    }
+
+    fn alive(&self, boot: u64) -> io::Result<()> {
+        if self.crashed || self.boot != boot {
+            Err(power_is_gone())
+        } else {
+            Ok(())
+        }
+    }
+
+    fn used(&self) -> u64 {
+        self.names
+            .values()
+            .map(|file| self.files[*file].seen.len() as u64)
+            .sum()
+    }
+
+    fn find(&self, name: &str) -> io::Result<usize> {
+        self.names
+            .get(name)
+            .copied()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn handle(&self, disk: &SimulatedDisk, file: usize, writable: bool) -> Arc<dyn DiskFile> {
+        let open = Arc::clone(&self.files[file].handles);
+        Arc::new(SimulatedFile {
+            disk: disk.clone(),
+            file,
+            boot: self.boot,
+            writable,
+            _open: open,
+        })
+    }
+
+    fn power_cycle(&mut self) {
+        let dice = &mut self.dice;
+        // All, nothing, or any part survives; whole pages or single sectors.
+        let keep = match dice.next_u32() % 4 {
+            0 => 0,
+            1 => 256,
+            _ => dice.next_u32() % 257,
+        };
+        let grain = if dice.next_u32().is_multiple_of(2) {
+            1
+        } else {
+            PAGE_SECTORS
+        };
+        for file in &mut self.files {
+            file.survive(|| dice.next_u32() % 256 < keep, grain);
+        }
+        let mut names = std::mem::take(&mut self.durable_names);
+        for change in self.unsynced_names.drain(..) {
+            if dice.next_u32() % 256 < keep {
+                change.apply(&mut names);
+            }
+        }
+        self.durable_names.clone_from(&names);
+        self.names = names;
+        self.locks.clear();
+        self.crashed = false;
+        self.crash_at = None;
+        self.boot += 1;
+    }
+}
+
+impl Disk for SimulatedDisk {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let state = self.state();
+        state.alive(state.boot)?;
+        Ok(state.names.keys().cloned().collect())
+    }
+
+    fn create(&self, name: &str, length: u64) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        let boot = state.boot;
+        let gone = state.begin(boot)?;
+        if state.names.contains_key(name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let fits = state.used() + length <= state.capacity;
+        let file = state.files.len();
+        let mut contents = Contents::default();
+        contents.set_length(if fits { to_usize(length)? } else { 0 });
+        state.files.push(contents);
+        state.names.insert(name.to_owned(), file);
+        state
+            .unsynced_names
+            .push(NameChange::Created(name.to_owned(), file));
+        match (gone, fits) {
+            (true, _) => Err(power_is_gone()),
+            (false, false) => Err(io::ErrorKind::StorageFull.into()),
+            (false, true) => Ok(state.handle(self, file, true)),
+        }
+    }
+
+    fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
+        let state = self.state();
+        state.alive(state.boot)?;
+        let file = state.find(name)?;
+        Ok(state.handle(self, file, writable))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let boot = state.boot;
+        let gone = state.begin(boot)?;
+        let file = state.find(from)?;
+        state.names.remove(from);
+        state.names.insert(to.to_owned(), file);
+        state
+            .unsynced_names
+            .push(NameChange::Renamed(from.to_owned(), to.to_owned()));
+        if gone { Err(power_is_gone()) } else { Ok(()) }
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let boot = state.boot;
+        let gone = state.begin(boot)?;
+        state.find(name)?;
+        state.names.remove(name);
+        state.unsynced_names.push(NameChange::Removed(name.to_owned()));
+        if gone { Err(power_is_gone()) } else { Ok(()) }
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        let mut state = self.state();
+        let boot = state.boot;
+        if state.begin(boot)? {
+            return Err(power_is_gone());
+        }
+        state.durable_names = state.names.clone();
+        state.unsynced_names.clear();
+        let State { files, names, .. } = &mut *state;
+        let named: BTreeSet<usize> = names.values().copied().collect();
+        for (index, file) in files.iter_mut().enumerate() {
+            if !named.contains(&index) {
+                file.unlink();
+            }
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        let state = self.state();
+        state.alive(state.boot)?;
+        Ok(state.capacity.saturating_sub(state.used()))
+    }
+
+    fn lock(&self, name: &str) -> io::Result<Held> {
+        let mut state = self.state();
+        state.alive(state.boot)?;
+        if state.locks.get(name).is_some_and(|lock| lock.strong_count() > 0) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let held = Arc::new(());
+        state.locks.insert(name.to_owned(), Arc::downgrade(&held));
+        Ok(Box::new(held))
+    }
+
+    fn place(&self) -> String {
+        "the simulated disk".to_owned()
+    }
+}
+
+struct SimulatedFile {
+    disk: SimulatedDisk,
+    file: usize,
+    boot: u64,
+    writable: bool,
+    _open: Arc<()>,
+}
+
+impl SimulatedFile {
+    /// Begins a change; true when the power goes in the middle.
+    fn change(&self) -> io::Result<(MutexGuard<'_, State>, bool)> {
+        let mut state = self.disk.state();
+        if !self.writable {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let gone = state.begin(self.boot)?;
+        Ok((state, gone))
+    }
+
+    fn lengthen(&self, state: &State, end: u64) -> io::Result<()> {
+        let longer = end.saturating_sub(state.files[self.file].seen.len() as u64);
+        if longer > 0 && state.used() + longer > state.capacity {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+}
+
+impl DiskFile for SimulatedFile {
+    fn length(&self) -> io::Result<u64> {
+        let state = self.disk.state();
+        state.alive(self.boot)?;
+        Ok(state.files[self.file].seen.len() as u64)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let state = self.disk.state();
+        state.alive(self.boot)?;
+        let bytes = state.files[self.file]
+            .seen
+            .get(to_usize(offset)?..)
+            .unwrap_or_default();
+        let count = bytes.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let (mut state, gone) = self.change()?;
+        self.lengthen(&state, offset + bytes.len() as u64)?;
+        state.files[self.file].write(to_usize(offset)?, bytes);
+        if gone { Err(power_is_gone()) } else { Ok(()) }
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        let (mut state, gone) = self.change()?;
+        self.lengthen(&state, length)?;
+        state.files[self.file].set_length(to_usize(length)?);
+        if gone { Err(power_is_gone()) } else { Ok(()) }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let (mut state, gone) = self.change()?;
+        if gone {
+            return Err(power_is_gone());
+        }
+        if state.fail_sync_at.is_some_and(|at| state.operations >= at) {
+            state.fail_sync_at = None;
+            let State { files, dice, .. } = &mut *state;
+            files[self.file].sync_in_part(|| dice.next_u32().is_multiple_of(2));
+            return Err(io::Error::other("the simulated disk could not write a sector"));
+        }
+        state.files[self.file].sync();
+        Ok(())
+    }
+}
+
+fn power_is_gone() -> io::Error {
+    io::Error::other("the simulated power is gone")
+}
+
+fn to_usize(number: u64) -> io::Result<usize> {
+    usize::try_from(number).map_err(io::Error::other)
+}
