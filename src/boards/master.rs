@@ -17,9 +17,12 @@ use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 
 use super::Work;
 use super::duty::Duty;
-use super::health::{BoardStatistics, Health, Life, Noticed, lowest};
+pub use super::health::{BoardStatistics, Life};
+pub use super::wire::Echo;
+
+use super::health::{Health, Noticed, lowest};
 use super::layout::{Layout, PortIndex};
-use super::wire::{Echo, Exchange, Purpose, Wire};
+use super::wire::{Exchange, Purpose, Wire};
 
 /// How many unlocks may wait; more are answered `NotSent`.
 pub const UNLOCKS_MAX: usize = 32;
