@@ -6,5 +6,6 @@ pub mod catalogue;
 pub mod documents;
 pub mod engine;
 pub mod journal;
+pub mod kiosk;
 pub mod scanner;
 pub mod serial;
