@@ -7,6 +7,7 @@
 //! Assumed of the disk: a sector write may be torn from its neighbours, may be lost until synced, but leaves the bytes of
 //! the sector that it does not change. Deliberately absent: recycling of segments, a write queue, retries.
 
+pub mod command;
 mod cursor;
 pub mod disk;
 mod error;
@@ -15,9 +16,12 @@ mod judge;
 mod opening;
 mod reader;
 mod segments;
+pub mod show;
 mod space;
+mod subjects;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+mod verify;
 mod writer;
 
 pub use disk::{Disk, DiskFile, RealDisk};
@@ -27,6 +31,8 @@ pub use judge::Damage;
 pub use opening::Opening;
 pub use reader::JournalReader;
 pub use space::Space;
+pub use subjects::{Subject, subjects};
+pub use verify::{Problem, Verification, verify};
 pub use writer::{Appended, Journal, Preparer};
 
 /// Sizes of the journal.

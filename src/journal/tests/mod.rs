@@ -1,7 +1,9 @@
 //! Tests of the journal on a real directory.
 #![allow(clippy::unwrap_used)]
 
+mod command;
 mod damage;
+pub(crate) mod events;
 mod golden;
 mod reading;
 mod writing;
