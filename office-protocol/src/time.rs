@@ -12,10 +12,10 @@ use crate::ids::InvalidId;
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last moment of the year 9999, beyond which there is no text form.
-    pub const MAX: Self = Self(253_402_300_799_999);
+    /// 9999-12-30T22:00:00.000Z: beyond it there is no text form in every time zone, and so none here.
+    pub const MAX: Self = Self(253_402_207_200_000);
 
-    /// From milliseconds since 1970; times outside the years 1970 to 9999 become the nearest inside.
+    /// From milliseconds since 1970; times before 1970 or after [`Self::MAX`] become the nearest inside.
     pub const fn from_millis(millis: i64) -> Self {
         if millis < 0 {
             Self(0)
@@ -89,5 +89,17 @@ impl<'de> Deserialize<'de> for Timestamp {
         String::deserialize(deserializer)?
             .parse()
             .map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn the_last_moment_has_a_text_form() {
+        let last = Timestamp::from_millis(i64::MAX);
+        assert_eq!(last, Timestamp::MAX);
+        assert_eq!(last.to_string().parse(), Ok(last));
     }
 }

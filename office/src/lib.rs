@@ -1,6 +1,4 @@
 //! The hub: the other end of every cabinet.
 
 pub mod certificates;
-pub mod intake;
 pub mod keys;
-pub mod page;

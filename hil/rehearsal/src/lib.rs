@@ -4,3 +4,4 @@ pub mod broker;
 pub mod disk;
 mod output;
 pub mod processes;
+pub mod simulation;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rehearsal::{broker, processes};
+use rehearsal::{broker, processes, simulation};
 use tracing_subscriber::EnvFilter;
 
 /// The whole locker system on one machine
@@ -17,6 +17,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Broker(broker::Arguments),
+    Simulate(simulation::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         .init();
     match Arguments::parse().command {
         Command::Broker(arguments) => on_runtime(broker::run(arguments)),
+        Command::Simulate(arguments) => simulation::command(&arguments),
     }
 }
 

@@ -1,0 +1,257 @@
+//! Who comes to the cabinet, one after the other, and what the city knows meanwhile: slips, letters, labels.
+
+use std::collections::VecDeque;
+
+use lockerd::journal::Record;
+use office_protocol::document::DocumentName;
+use office_protocol::event::{Size, StaffRole};
+use office_protocol::{ConsignmentId, Event, EventBody, PersonId, Signed, Timestamp};
+
+use super::bench::Bench;
+use super::dice::Dice;
+use super::office::{BADGE, Office, Wrong};
+use super::people::{
+    Collecting, Courier, DroppingOff, Errand, Letter, Person, Slip, TakingBack, Technician, Vandal,
+};
+
+/// Slips and letters that are remembered.
+const MEMORY_MAX: usize = 40;
+
+/// Everybody who may come.
+pub(super) struct Crowd {
+    pub(super) dice: Dice,
+    pub(super) at_screen: Option<Person>,
+    acts_at: u64,
+    next_at: Option<u64>,
+    closed: bool,
+    waited: u8,
+    count: u64,
+    labels: u64,
+    slips: VecDeque<Slip>,
+    pub(super) letters: VecDeque<Letter>,
+    used: VecDeque<String>,
+    announced: Vec<(DocumentName, Signed)>,
+}
+
+impl Crowd {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            dice: Dice::new(seed, 4),
+            at_screen: None,
+            acts_at: 0,
+            next_at: Some(20_000),
+            closed: false,
+            waited: 0,
+            count: 0,
+            labels: 0,
+            slips: VecDeque::new(),
+            letters: VecDeque::new(),
+            used: VecDeque::new(),
+            announced: Vec::new(),
+        }
+    }
+
+    /// When somebody comes or does something next.
+    pub(super) fn next_time(&self) -> Option<u64> {
+        if self.at_screen.is_some() {
+            Some(self.acts_at)
+        } else {
+            self.next_at
+        }
+    }
+
+    /// Nobody comes any more by themselves.
+    pub(super) fn disperse(&mut self) {
+        self.closed = true;
+        self.at_screen = None;
+        self.next_at = None;
+    }
+
+    /// The next one, if it is time and nobody is there.
+    pub(super) fn arrive(&mut self, now: u64, wall: Timestamp, office: &mut Office) -> Option<Person> {
+        if self.at_screen.is_some() || self.next_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.next_at = None;
+        self.waited = 0;
+        let errand = self.errand(wall, office);
+        if errand.is_none() {
+            self.next_at = Some(now + 30_000);
+        }
+        self.somebody(errand?)
+    }
+
+    fn somebody(&mut self, errand: Errand) -> Option<Person> {
+        self.count += 1;
+        let kind = match &errand {
+            Errand::DropOff(_) => "drop-off",
+            Errand::TakeBack(_) => "take-back",
+            Errand::Collect(_) => "collector",
+            Errand::Courier(_) => "courier",
+            Errand::Technician(_) => "technician",
+            Errand::Vandal(_) => "vandal",
+        };
+        Some(Person::new(
+            errand,
+            format!("{kind} {}", self.count),
+            &mut self.dice,
+        ))
+    }
+
+    fn errand(&mut self, wall: Timestamp, office: &mut Office) -> Option<Errand> {
+        Some(match self.dice.below(20) {
+            0..6 => {
+                let wrong = match self.dice.below(12) {
+                    0 => Wrong::Expired,
+                    1 => Wrong::Forged,
+                    2 => Wrong::Elsewhere,
+                    _ => Wrong::Nothing,
+                };
+                let pass = if self.dice.percent(70) {
+                    let again = self.used.pop_front().filter(|_| self.dice.percent(10));
+                    let pass =
+                        again.or_else(|| Some(office.drop_off_pass(wall, &mut self.dice, wrong)?.text))?;
+                    self.used.push_back(pass.clone());
+                    Some(pass)
+                } else {
+                    None
+                };
+                let phone = self.dice.percent(50).then(|| self.dice.digits(11));
+                Errand::DropOff(DroppingOff::new(pass, phone))
+            }
+            6 | 7 => Errand::TakeBack(TakingBack::new(self.slips.pop_front()?)),
+            8..12 => {
+                let index = usize::try_from(self.dice.below(self.letters.len() as u64)).unwrap_or(0);
+                let letter = self.letters.get(index)?.clone();
+                if self.dice.percent(80) {
+                    self.letters.remove(index);
+                }
+                let generation = letter.generation + u32::from(self.dice.percent(70));
+                let pass = if self.dice.percent(25) {
+                    office.collection_pass(&letter.consignment, generation, wall)
+                } else {
+                    None
+                };
+                Errand::Collect(Collecting::new(letter, pass))
+            }
+            12..16 => self.courier(wall, office)?,
+            16 => Errand::Technician(Technician::new(
+                office.staff_pass(StaffRole::Technician, wall)?,
+                self.dice.percent(40),
+            )),
+            _ => {
+                let mut texts = vec![
+                    "garbage".to_owned(),
+                    "LP1:ELSEWHERE-1:0123456789ABCDEFGHJKMNPQRS".to_owned(),
+                    "LP1:PORT-7:0123456789ABCDEFGHJKMNPQRS".to_owned(),
+                    "LK1:NCFOXN%TSMAHN-H".to_owned(),
+                    office.drop_off_pass(wall, &mut self.dice, Wrong::Forged)?.text,
+                ];
+                texts.extend(self.used.front().cloned());
+                Errand::Vandal(Vandal {
+                    texts,
+                    forces: self.dice.percent(40),
+                })
+            }
+        })
+    }
+
+    /// A courier with labels on the cart, some of which the office has announced.
+    pub(super) fn courier(&mut self, wall: Timestamp, office: &mut Office) -> Option<Errand> {
+        let mut labels = Vec::new();
+        for _ in 0..self.dice.below(4) {
+            self.labels += 1;
+            let label = format!("L-{}", self.labels);
+            if self.dice.percent(60) {
+                let person: PersonId = format!("person-{}", self.dice.below(4)).parse().ok()?;
+                let consignment: ConsignmentId = label.parse().ok()?;
+                let size = *self.dice.pick(&[Size::Small, Size::Small, Size::Medium])?;
+                self.announced.extend(office.expect(&consignment, &person, size));
+            }
+            labels.push(label);
+        }
+        let credential = if self.dice.percent(40) {
+            BADGE.to_owned()
+        } else {
+            office.staff_pass(StaffRole::Courier, wall)?
+        };
+        Some(Errand::Courier(Courier::new(credential, labels)))
+    }
+
+    /// Documents that were signed meanwhile.
+    pub(super) fn announced(&mut self) -> Vec<(DocumentName, Signed)> {
+        std::mem::take(&mut self.announced)
+    }
+
+    /// Stays and does something again then.
+    pub(super) fn stay(&mut self, person: Person, at: u64) {
+        self.at_screen = Some(person);
+        self.acts_at = at;
+    }
+
+    /// Whoever is there does something then.
+    pub(super) fn stay_until(&mut self, at: u64) {
+        self.acts_at = at;
+    }
+
+    /// Before a dark screen for too long.
+    pub(super) fn gives_up(&mut self) -> bool {
+        self.waited += 1;
+        self.waited > 6
+    }
+
+    pub(super) fn left(&mut self, person: &Person, now: u64) {
+        if let Some(slip) = person.slip() {
+            remember(&mut self.slips, slip);
+        }
+        let wait = if self.dice.percent(30) {
+            2_000
+        } else {
+            self.dice.between(5_000, 240_000)
+        };
+        self.next_at = (!self.closed).then_some(now + wait);
+    }
+
+    /// An event is durable: the office writes its letters, and what was taken out is gone.
+    pub(super) fn happened(&mut self, event: &Event, record: &Record, office: &Office, bench: &mut Bench) {
+        let (EventBody::Placed {
+            consignment,
+            generation,
+            ..
+        }
+        | EventBody::CodeReissued {
+            consignment,
+            generation,
+            ..
+        }) = &event.body
+        else {
+            if let EventBody::Collected { compartment, .. } | EventBody::VisitSettled { compartment, .. } =
+                &event.body
+                && !bench.contents(*compartment).is_empty()
+                && self.at_screen.is_none()
+            {
+                bench.tainted.insert(*compartment); // nobody was there to say what is inside
+            }
+            return;
+        };
+        let code = record
+            .sealed
+            .iter()
+            .find_map(|part| office.unseal(part)?.code.clone());
+        if let Some(code) = code {
+            let letter = Letter {
+                consignment: consignment.clone(),
+                generation: *generation,
+                code,
+            };
+            remember(&mut self.letters, letter);
+        }
+    }
+}
+
+fn remember<T>(memory: &mut VecDeque<T>, item: T) {
+    if memory.len() == MEMORY_MAX {
+        memory.pop_front();
+    }
+    memory.push_back(item);
+}

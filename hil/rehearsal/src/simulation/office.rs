@@ -1,0 +1,280 @@
+//! The office's desk: its keys, documents, passes and commands. What the cabinet is told, and by whose hand.
+
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
+use office_protocol::document::{
+    DocumentName, Expected, ExpectedConsignment, Policy, Revocations, Staff, StaffMember,
+};
+use office_protocol::event::{Size, StaffRole};
+use office_protocol::sealed::OpeningKey;
+use office_protocol::{
+    ApplicationId, CabinetId, ConsignmentId, Digest, KeySet, OfficeKey, Pass, PassKind, PersonId, Purpose,
+    Scope, SealedPart, Signed, SigningKey, Timestamp, VerifyingKey,
+};
+use serde::Serialize;
+
+use super::dice::Dice;
+
+/// The PIN of every member of staff in the simulation.
+pub(super) const PIN: &str = "4711";
+/// What the courier's plastic badge reads like.
+pub(super) const BADGE: &str = "BADGE-0042";
+/// The service items that are taken without a pass.
+pub(super) const ITEMS: [(&str, Size); 2] = [("permit", Size::Small), ("archive", Size::Medium)];
+
+/// Who gives authority.
+pub(super) struct Office {
+    pub(super) cabinet: CabinetId,
+    root: SigningKey,
+    signer: SigningKey,
+    forger: SigningKey,
+    opening: OpeningKey,
+    versions: u64,
+    serial: u64,
+    hold_days: u32,
+    expected: Vec<ExpectedConsignment>,
+}
+
+impl Office {
+    pub(super) fn new(cabinet: CabinetId, dice: &mut Dice) -> Self {
+        let opening = loop {
+            if let Some(key) = OpeningKey::from_secret(&dice.bytes()) {
+                break key;
+            }
+        };
+        Self {
+            cabinet,
+            root: SigningKey::from_secret(&dice.bytes()),
+            signer: SigningKey::from_secret(&dice.bytes()),
+            forger: SigningKey::from_secret(&dice.bytes()),
+            opening,
+            versions: 0,
+            serial: 0,
+            hold_days: u32::try_from(dice.below(2)).unwrap_or(0),
+            expected: Vec::new(),
+        }
+    }
+
+    pub(super) fn root(&self) -> VerifyingKey {
+        self.root.verifying_key()
+    }
+
+    /// Reads a sealed part.
+    pub(super) fn unseal(&self, part: &[u8]) -> Option<office_protocol::Personal> {
+        let part = SealedPart { bytes: part.to_vec() };
+        part.open(&self.opening, &self.cabinet).ok()
+    }
+
+    fn document<T: Serialize>(&self, name: DocumentName, body: &T) -> Option<(DocumentName, Signed)> {
+        let bytes = serde_json::to_vec(body).ok()?;
+        let (key, purpose) = match name {
+            DocumentName::Keys => (&self.root, Purpose::KeySet),
+            DocumentName::Staff
+            | DocumentName::Revocations
+            | DocumentName::Policy
+            | DocumentName::Expected => (&self.signer, Purpose::Document),
+        };
+        Some((name, Signed::new(key, purpose, &self.cabinet, bytes)))
+    }
+
+    /// All documents, keys first.
+    pub(super) fn documents(&mut self) -> Vec<(DocumentName, Signed)> {
+        self.versions += 1;
+        let version = self.versions;
+        let purposes = vec![
+            Purpose::Position,
+            Purpose::Command,
+            Purpose::Document,
+            Purpose::Pass,
+        ];
+        let keys = KeySet {
+            version,
+            keys: vec![OfficeKey {
+                key: self.signer.verifying_key(),
+                purposes,
+            }],
+            sealing: vec![self.opening.sealing_key().clone()],
+        };
+        let policy = Policy {
+            version,
+            district: Some("port".into()),
+            hold_days: self.hold_days,
+            ..Policy::default()
+        };
+        let revocations = Revocations {
+            version,
+            ..Revocations::default()
+        };
+        let all = [
+            self.document(DocumentName::Keys, &keys),
+            self.document(DocumentName::Staff, &staff(version)),
+            self.document(DocumentName::Revocations, &revocations),
+            self.document(DocumentName::Policy, &policy),
+        ];
+        all.into_iter()
+            .flatten()
+            .chain(self.expected_document())
+            .collect()
+    }
+
+    fn expected_document(&self) -> Option<(DocumentName, Signed)> {
+        let expected = Expected {
+            version: self.versions,
+            consignments: self.expected.clone(),
+        };
+        self.document(DocumentName::Expected, &expected)
+    }
+
+    /// Announces a consignment that a courier will bring.
+    pub(super) fn expect(
+        &mut self,
+        consignment: &ConsignmentId,
+        person: &PersonId,
+        size: Size,
+    ) -> Option<(DocumentName, Signed)> {
+        self.versions += 1;
+        let application = self.application()?;
+        self.expected.push(ExpectedConsignment {
+            consignment: consignment.clone(),
+            application,
+            person: person.clone(),
+            size,
+        });
+        self.expected_document()
+    }
+
+    fn application(&mut self) -> Option<ApplicationId> {
+        self.serial += 1;
+        format!("A-{}", self.serial).parse().ok()
+    }
+
+    fn pass(&mut self, kind: PassKind, now: Timestamp, scope: Scope, expires_ms: i64) -> Option<Pass> {
+        self.serial += 1;
+        Some(Pass {
+            id: format!("P-{}", self.serial).parse().ok()?,
+            not_before: now.plus_millis(-3_600_000),
+            expires: now.plus_millis(expires_ms),
+            scope,
+            kind,
+        })
+    }
+
+    fn sign_pass(&mut self, kind: PassKind, now: Timestamp, wrong: Wrong) -> Option<String> {
+        let elsewhere = || Some(Scope::Cabinets(vec!["ELSEWHERE-1".parse().ok()?]));
+        let scope = match wrong {
+            Wrong::Elsewhere => elsewhere()?,
+            Wrong::Nothing | Wrong::Expired | Wrong::Forged => Scope::Anywhere,
+        };
+        let lifetime = if wrong == Wrong::Expired {
+            -1_000
+        } else {
+            400 * 86_400_000
+        };
+        let pass = self.pass(kind, now, scope, lifetime)?;
+        let key = if wrong == Wrong::Forged {
+            &self.forger
+        } else {
+            &self.signer
+        };
+        Some(pass.sign(key))
+    }
+
+    /// A drop-off pass.
+    pub(super) fn drop_off_pass(
+        &mut self,
+        now: Timestamp,
+        dice: &mut Dice,
+        wrong: Wrong,
+    ) -> Option<DropOffPass> {
+        let size = *dice.pick(&[Size::Small, Size::Small, Size::Medium, Size::Large])?;
+        let kind = PassKind::DropOff {
+            application: self.application()?,
+            items: vec!["permit".parse().ok()?],
+            size,
+            compartments: if dice.percent(20) { 2 } else { 1 },
+        };
+        let text = self.sign_pass(kind, now, wrong)?;
+        Some(DropOffPass { text })
+    }
+
+    /// A drop-off pass for one small compartment.
+    pub(super) fn small_pass(&mut self, now: Timestamp, wrong: Wrong) -> Option<String> {
+        let kind = PassKind::DropOff {
+            application: self.application()?,
+            items: Vec::new(),
+            size: Size::Small,
+            compartments: 1,
+        };
+        self.sign_pass(kind, now, wrong)
+    }
+
+    /// A pass that lets somebody else collect.
+    pub(super) fn collection_pass(
+        &mut self,
+        consignment: &ConsignmentId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Option<String> {
+        let kind = PassKind::Collection {
+            consignment: consignment.clone(),
+            generation,
+        };
+        self.sign_pass(kind, now, Wrong::Nothing)
+    }
+
+    /// A staff pass.
+    pub(super) fn staff_pass(&mut self, role: StaffRole, now: Timestamp) -> Option<String> {
+        let kind = match role {
+            StaffRole::Courier => PassKind::Courier {
+                staff: "courier-1".parse().ok()?,
+            },
+            StaffRole::Technician => PassKind::Technician {
+                staff: "technician-1".parse().ok()?,
+            },
+        };
+        self.sign_pass(kind, now, Wrong::Nothing)
+    }
+}
+
+/// What is wrong with a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wrong {
+    Nothing,
+    Expired,
+    Forged,
+    Elsewhere,
+}
+
+/// A pass in a citizen's hand.
+pub(super) struct DropOffPass {
+    pub(super) text: String,
+}
+
+fn staff(version: u64) -> Staff {
+    let member = |id: &str, role, badge: Option<&str>| {
+        Some(StaffMember {
+            id: id.parse().ok()?,
+            roles: vec![role],
+            badge: badge.map(|badge| Digest::of(badge.as_bytes())),
+            pin: verifier()?,
+            expires: Timestamp::MAX,
+        })
+    };
+    let members = [
+        member("courier-1", StaffRole::Courier, Some(BADGE)),
+        member("technician-1", StaffRole::Technician, None),
+    ];
+    Staff {
+        version,
+        members: members.into_iter().flatten().collect(),
+    }
+}
+
+/// As weak as Argon2 can be: the simulation types many PINs.
+fn verifier() -> Option<String> {
+    let params = Params::new(8, 1, 1, None).ok()?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash = argon2
+        .hash_password_with_salt(PIN.as_bytes(), b"sixteen bytes ok")
+        .ok()?;
+    Some(hash.to_string())
+}

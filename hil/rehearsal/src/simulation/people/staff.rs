@@ -1,0 +1,286 @@
+//! Staff: couriers who clear, place, recall and look; technicians who put compartments back into service.
+
+// A person reacts to the screens that matter to the errand; any other is somebody else's.
+#![allow(clippy::wildcard_enum_match_arm)]
+
+use std::collections::BTreeSet;
+
+use hardware::Hand;
+use lockerd::cabinet::screen::{Action, DoorWork, Screen};
+use office_protocol::event::{Complaint, Size, VisitPurpose, WithdrawReason};
+
+use super::{Move, Sight, is_it_open, pull, say_closed, take_out, unfit};
+use crate::simulation::bench::Thing;
+use crate::simulation::dice::Dice;
+use crate::simulation::office::PIN;
+
+/// Empties and fills.
+pub(in crate::simulation) struct Courier {
+    pub(in crate::simulation) credential: String,
+    /// Labels of what is on the cart.
+    pub(in crate::simulation) labels: Vec<String>,
+    /// Consignments taken into the bag.
+    done: BTreeSet<&'static str>,
+    tried: u8,
+}
+
+impl Courier {
+    pub(in crate::simulation) fn new(credential: String, labels: Vec<String>) -> Self {
+        Self {
+            credential,
+            labels,
+            done: BTreeSet::new(),
+            tried: 0,
+        }
+    }
+
+    pub(super) fn act(
+        &mut self,
+        sight: &Sight<'_>,
+        careful: bool,
+        hands: &mut Vec<Move>,
+        dice: &mut Dice,
+    ) -> Option<Move> {
+        Some(match &sight.view.screen {
+            Screen::Home { .. } if self.tried > 3 || self.done.contains("all") => Move::Leave,
+            Screen::Home { .. } => {
+                self.tried += 1;
+                Move::Scan(self.credential.clone())
+            }
+            Screen::EnterPin { wait_until, .. } => type_pin(*wait_until, sight, careful, dice),
+            Screen::StaffHome {
+                to_clear,
+                to_recall,
+                unconfirmed,
+                ..
+            } => {
+                let labels = u16::try_from(self.labels.len()).unwrap_or(u16::MAX);
+                let all = [
+                    ("inspect", *unconfirmed, Action::StartInspection),
+                    ("clear", *to_clear, Action::StartClearing),
+                    ("recall", *to_recall, Action::StartRecall),
+                    ("place", labels, Action::StartPlacing),
+                ];
+                let next = all
+                    .into_iter()
+                    .find(|(name, count, _)| *count > 0 && self.done.insert(name));
+                match next {
+                    Some((_, _, action)) => Move::Tap(action),
+                    None => {
+                        self.done.insert("all");
+                        Move::Tap(Action::Done)
+                    }
+                }
+            }
+            Screen::Round { rows, .. } => match dice.pick(rows) {
+                None => Move::Tap(Action::EndRound),
+                Some(_) if !careful && dice.percent(10) => Move::Tap(Action::EndRound),
+                Some(row) if dice.percent(20) => Move::Tap(Action::OpenThis {
+                    compartment: row.compartment,
+                }),
+                Some(_) => Move::Tap(Action::OpenNext),
+            },
+            Screen::PlacingScan { last, refused, .. } => {
+                if refused.is_some() && dice.percent(70) {
+                    self.labels.pop();
+                }
+                match self.labels.last() {
+                    _ if last.is_some() && dice.percent(15) => Move::Tap(Action::UndoLast),
+                    Some(label) => Move::Scan(label.clone()),
+                    None => Move::Tap(Action::EndRound),
+                }
+            }
+            Screen::PlacingSize { .. } => Move::Tap(Action::ChooseSize {
+                size: *dice.pick(&[Size::Small, Size::Small, Size::Medium, Size::Large])?,
+            }),
+            Screen::Opening(work) => pull(work, dice),
+            Screen::IsDoorOpen(work) => is_it_open(work, sight, careful, dice),
+            Screen::DoorOpen { work, reminder, .. } => {
+                self.at_the_door(work, *reminder, sight, careful, hands, dice)?
+            }
+            Screen::IsItInside(work) => {
+                let own = Thing::Consignment(work.consignment.as_ref()?.to_string());
+                let inside = sight.bench.contents(work.compartment).contains(&own);
+                Move::Tap(if inside { Action::Yes } else { Action::No })
+            }
+            Screen::TookEverything { work, .. } => {
+                let empty = sight.bench.contents(work.compartment).is_empty();
+                Move::Tap(if empty { Action::Yes } else { Action::Reopen })
+            }
+            Screen::WhatIsInside { work } => what_is_inside(work, sight),
+            Screen::Done { .. } | Screen::Sorry { .. } | Screen::ScanProblem(_) => Move::Tap(Action::Done),
+            _ => return None,
+        })
+    }
+
+    fn at_the_door(
+        &mut self,
+        work: &DoorWork,
+        reminder: u8,
+        sight: &Sight<'_>,
+        careful: bool,
+        hands: &mut Vec<Move>,
+        dice: &mut Dice,
+    ) -> Option<Move> {
+        let door = work.compartment;
+        if !sight.bench.is_open(door) {
+            return Some(say_closed(reminder));
+        }
+        let own = work
+            .consignment
+            .as_ref()
+            .map(|id| Thing::Consignment(id.to_string()));
+        let inside = sight.bench.contents(door);
+        Some(match work.purpose {
+            VisitPurpose::Placing => {
+                let own = own?;
+                if inside.contains(&own) {
+                    // Undoing, or the door would not close at once.
+                    if dice.percent(50) {
+                        return Some(Move::Hand(door, Hand::Close, None));
+                    }
+                    return Some(take_out(door, hands));
+                }
+                if let Some(reason) = unfit(sight, door, !careful, dice) {
+                    hands.push(Move::Hand(door, Hand::Close, None));
+                    return Some(Move::Tap(Action::AnotherDoor { reason }));
+                }
+                self.labels
+                    .retain(|label| Thing::Consignment(label.clone()) != own);
+                hands.push(Move::Hand(door, Hand::Close, None));
+                Move::Hand(door, Hand::PutIn, Some(own))
+            }
+            VisitPurpose::Clearing | VisitPurpose::Recall => {
+                let other = own.is_some_and(|own| !inside.contains(&own));
+                let complains = inside.is_empty() || work.purpose == VisitPurpose::Clearing;
+                if other && complains && (careful || dice.percent(50)) {
+                    hands.push(Move::Tap(Action::Complain {
+                        complaint: if inside.is_empty() {
+                            Complaint::Empty
+                        } else {
+                            Complaint::Foreign
+                        },
+                    }));
+                    return Some(Move::Hand(door, Hand::Close, None));
+                }
+                if work.purpose == VisitPurpose::Clearing && dice.percent(30) {
+                    hands.push(Move::Scan(format!("ENVELOPE-{}", dice.below(1_000))));
+                }
+                take_out(door, hands)
+            }
+            VisitPurpose::Inspection
+            | VisitPurpose::DropOff
+            | VisitPurpose::TakeBack
+            | VisitPurpose::Collection => Move::Hand(door, Hand::Close, None),
+        })
+    }
+}
+
+/// Puts back into service what was taken out of it.
+pub(in crate::simulation) struct Technician {
+    credential: String,
+    seen: BTreeSet<u16>,
+    withdraws: bool,
+    tried: u8,
+}
+
+impl Technician {
+    pub(in crate::simulation) fn new(credential: String, withdraws: bool) -> Self {
+        Self {
+            credential,
+            seen: BTreeSet::new(),
+            withdraws,
+            tried: 0,
+        }
+    }
+
+    pub(super) fn act(&mut self, sight: &Sight<'_>, hands: &mut Vec<Move>) -> Option<Move> {
+        Some(match &sight.view.screen {
+            Screen::Home { .. } if self.tried > 2 => Move::Leave,
+            Screen::Home { .. } => {
+                self.tried += 1;
+                Move::Scan(self.credential.clone())
+            }
+            Screen::EnterPin { wait_until, .. } => {
+                if wait_until.is_some_and(|until| until.as_millis() > sight.now) {
+                    Move::Wait
+                } else {
+                    Move::Tap(Action::Digits { digits: PIN.into() })
+                }
+            }
+            Screen::StaffHome { .. } if self.tried > 8 => Move::Tap(Action::Done),
+            Screen::StaffHome { .. } => Move::Tap(Action::StartInspection),
+            Screen::Compartments { rows } => {
+                let withdrawn = rows.iter().find(|row| row.withdrawn.is_some());
+                match withdrawn {
+                    Some(row) if row.occupied || !self.seen.insert(row.compartment.0) => {
+                        if row.occupied && self.seen.contains(&(row.compartment.0 | 0x8000)) {
+                            self.tried = 9;
+                            return Some(Move::Tap(Action::Done));
+                        }
+                        self.seen.insert(row.compartment.0 | 0x8000);
+                        Move::Tap(Action::ReturnToService {
+                            compartment: row.compartment,
+                        })
+                    }
+                    Some(row) => Move::Tap(Action::OpenThis {
+                        compartment: row.compartment,
+                    }),
+                    None if self.withdraws => {
+                        self.withdraws = false;
+                        Move::Tap(Action::Withdraw {
+                            compartment: rows.iter().find(|row| !row.occupied)?.compartment,
+                            reason: WithdrawReason::Ordered,
+                        })
+                    }
+                    None => {
+                        self.tried = 9;
+                        Move::Tap(Action::Done)
+                    }
+                }
+            }
+            Screen::Opening(_) => Move::Wait,
+            Screen::IsDoorOpen(work) => Move::Tap(Action::DoorIsOpen {
+                open: sight.bench.is_open(work.compartment),
+            }),
+            Screen::DoorOpen { work, reminder, .. } => {
+                if !sight.bench.is_open(work.compartment) {
+                    return Some(say_closed(*reminder));
+                }
+                take_out(work.compartment, hands)
+            }
+            Screen::WhatIsInside { work } => what_is_inside(work, sight),
+            Screen::Done { .. } | Screen::Sorry { .. } | Screen::ScanProblem(_) => Move::Tap(Action::Done),
+            _ => return None,
+        })
+    }
+}
+
+fn what_is_inside(work: &DoorWork, sight: &Sight<'_>) -> Move {
+    let inside = sight.bench.contents(work.compartment);
+    let own = work
+        .consignment
+        .as_ref()
+        .map(|id| Thing::Consignment(id.to_string()));
+    let answer = match own {
+        _ if inside.is_empty() => Action::Empty,
+        Some(own) if inside.contains(&own) => Action::Inside,
+        Some(_) | None => Action::Foreign,
+    };
+    Move::Tap(answer)
+}
+
+fn type_pin(
+    wait_until: Option<lockerd::cabinet::vocabulary::Monotonic>,
+    sight: &Sight<'_>,
+    careful: bool,
+    dice: &mut Dice,
+) -> Move {
+    if wait_until.is_some_and(|until| until.as_millis() > sight.now) {
+        return Move::Wait;
+    }
+    let wrong = dice.percent(if careful { 3 } else { 15 });
+    Move::Tap(Action::Digits {
+        digits: if wrong { dice.digits(4) } else { PIN.into() },
+    })
+}
