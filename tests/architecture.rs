@@ -14,6 +14,7 @@ use source::{Source, relative, root, sources};
 const PURE: &[&str] = &[
     "firmware-protocol/src",
     "src/cabinet.rs",
+    "src/catalogue.rs",
     "src/journal/format.rs",
     "src/journal/judge.rs",
     "src/boards/master.rs",
@@ -89,14 +90,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("journal", &[]),
     ("clock", &["cabinet"]),
     ("serial", &[]),
-    ("documents", &["cabinet"]),
+    ("documents", &["cabinet", "journal"]),
+    ("catalogue", &[]),
     ("engine", &["cabinet", "journal", "clock", "documents"]),
     ("index", &["cabinet", "journal"]),
     ("boards", &["cabinet", "serial", "clock"]),
     ("scanner", &["cabinet", "serial", "clock"]),
     ("printer", &["cabinet", "serial", "clock"]),
     ("office_link", &["cabinet", "journal", "clock"]),
-    ("kiosk", &["cabinet", "clock"]),
+    ("kiosk", &["cabinet", "clock", "catalogue"]),
 ];
 
 /// Modules at the top: they wire the others together and may name all of them.
