@@ -91,7 +91,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &["cabinet"]),
     ("serial", &[]),
     ("documents", &["cabinet", "journal"]),
-    ("catalogue", &[]),
+    ("catalogue", &["cabinet"]),
     ("engine", &["cabinet", "journal", "clock", "documents"]),
     ("index", &["cabinet", "journal"]),
     ("boards", &["cabinet", "serial", "clock"]),
