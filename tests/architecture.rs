@@ -123,12 +123,12 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// No file is longer.
+/// No file is longer; tests, which are lists of cases, may be somewhat longer.
 const LINES_MAX: usize = 450;
+const TEST_LINES_MAX: usize = 750;
 
 /// Longer all the same, and how long at most.
 const LONG: &[(&str, usize)] = &[
-    ("hil/rehearsal/tests/broker/core.rs", 540),
     ("office-protocol/src/event/body.rs", 650),
     ("src/boards/master.rs", 690),
     ("src/cabinet/ledger.rs", 580),
@@ -297,9 +297,9 @@ fn every_file_opens_with_a_sentence_that_says_what_it_is() {
             .lines()
             .take_while(|line| line.starts_with("//!"))
             .collect();
-        if !sentence
+        if sentence
             .first()
-            .is_some_and(|first| first.len() > "//! A thing.".len())
+            .is_none_or(|first| first.len() <= "//! A thing.".len())
         {
             broken.push(format!("{} must open with `//! What it is.`", source.path));
         }
@@ -312,13 +312,18 @@ fn no_file_is_too_long() {
     let mut broken = Vec::new();
     for source in sources() {
         let lines = source.text.lines().count();
+        let usual = if source.is_test() {
+            TEST_LINES_MAX
+        } else {
+            LINES_MAX
+        };
         let exception = LONG.iter().find(|(path, _)| *path == source.path);
         match exception {
-            Some(_) if lines <= LINES_MAX => {
+            Some(_) if lines <= usual => {
                 broken.push(format!("{} is short now: take it out of LONG", source.path));
             }
             Some((_, max)) if lines <= *max => {}
-            None if lines <= LINES_MAX => {}
+            None if lines <= usual => {}
             _ => broken.push(format!(
                 "{} has {lines} lines: which two ideas does it hold?",
                 source.path

@@ -36,7 +36,7 @@ impl Source {
     pub(crate) fn is_test(&self) -> bool {
         self.path
             .split('/')
-            .any(|part| part == "tests" || part == "benches")
+            .any(|part| matches!(part, "tests" | "tests.rs" | "benches"))
     }
 
     /// Lies in the folder, is the file, or is the file's folder of submodules (`src/a/b.rs` covers `src/a/b/…`).
