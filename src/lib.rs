@@ -3,8 +3,12 @@
 pub mod boards;
 pub mod cabinet;
 pub mod catalogue;
+pub mod clock;
 pub mod documents;
 pub mod engine;
 pub mod journal;
+pub mod kiosk;
 pub mod scanner;
+pub mod secrets;
 pub mod serial;
+pub mod settings;

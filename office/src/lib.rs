@@ -1,4 +1,6 @@
 //! The hub: the other end of every cabinet.
 
 pub mod certificates;
+pub mod intake;
 pub mod keys;
+pub mod page;

@@ -7,10 +7,7 @@
 
 use std::collections::VecDeque;
 
-use firmware_protocol::{
-    Answer, BoardState, Channel, Command, Content, DoorMap, DoorReading, Frame, Request, UnlockResult,
-};
-use office_protocol::event::TamperSource;
+use firmware_protocol::{Channel, Command, Frame};
 use office_protocol::{BoardId, CompartmentId, PortName, Seq};
 
 use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
@@ -20,9 +17,12 @@ use super::duty::Duty;
 pub use super::health::{BoardStatistics, Life};
 pub use super::wire::Echo;
 
-use super::health::{Health, Noticed, lowest};
+use super::health::Health;
 use super::layout::{Layout, PortIndex};
 use super::wire::{Exchange, Purpose, Wire};
+
+mod hearing;
+mod turns;
 
 /// How many unlocks may wait; more are answered `NotSent`.
 pub const UNLOCKS_MAX: usize = 32;
@@ -330,128 +330,6 @@ impl BusMaster {
         }
     }
 
-    fn received(&mut self, port: PortIndex, bytes: &[u8], now: Monotonic, actions: &mut Vec<BusAction>) {
-        if !self.ports[port.0].open {
-            return;
-        }
-        // What was incomplete before a silence is over, whatever comes now.
-        self.listen(port.0, now, actions);
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            rest = self.ports[port.0].wire.push(rest, now);
-            self.listen(port.0, now, actions);
-        }
-    }
-
-    fn listen(&mut self, port: usize, now: Monotonic, actions: &mut Vec<BusAction>) {
-        while let Some(answer) = self.ports[port].wire.next(now) {
-            self.heard(port, answer, now, actions);
-        }
-    }
-
-    fn heard(&mut self, port: usize, answer: Answer, now: Monotonic, actions: &mut Vec<BusAction>) {
-        let expected = self.ports[port]
-            .wire
-            .exchange()
-            .is_some_and(|open| answer.answers(&open.request));
-        if expected {
-            self.answered(port, answer.content, now, actions);
-            return;
-        }
-        let places = self.layout.boards.iter();
-        let from = places
-            .zip(&mut self.boards)
-            .find(|(place, _)| place.port.0 == port && place.address == answer.board);
-        let Some((place, board)) = from else { return };
-        if let Content::Unasked { channel, .. } = answer.content {
-            board.statistics.unasked += 1;
-            board.urgent |= channel.bit() & place.mapped;
-        } else {
-            board.statistics.stray += 1;
-        }
-    }
-
-    fn answered(&mut self, port: usize, content: Content, now: Monotonic, actions: &mut Vec<BusAction>) {
-        let Some((exchange, took_ms)) = self.ports[port].wire.finish(now) else {
-            return;
-        };
-        let place = &self.layout.boards[exchange.board];
-        let board = &mut self.boards[exchange.board];
-        let read = (exchange.purpose == Purpose::Read).then_some(took_ms);
-        if board.answered(read) {
-            actions.push(BusAction::Report(Input::BoardFound { board: place.id }));
-        }
-        let inverted = place.inverted;
-        match content {
-            Content::Unlocked {
-                channel,
-                result,
-                door,
-            } => {
-                board.urgent |= channel.bit() & place.mapped;
-                if let Purpose::Unlock(unlock) = exchange.purpose {
-                    let trusted = self.ports[port].wire.echo != Echo::Contradicted;
-                    let opened = with(door, channel, inverted) == DoorReading::Open;
-                    actions.push(outcome(unlock, meaning(result, opened, trusted)));
-                }
-            }
-            Content::Door { channel, door } => {
-                let mut doors = DoorMap::default();
-                doors.set(channel, with(door, channel, inverted));
-                let noticed = board.read(doors, place.mapped);
-                self.report_doors(exchange.board, noticed, actions);
-            }
-            Content::State(state) => self.state(exchange.board, state, actions),
-            Content::AllUnlocked | Content::ReportsSet(_) | Content::Version(_) | Content::Unasked { .. } => {
-            }
-        }
-    }
-
-    fn state(&mut self, index: usize, state: BoardState, actions: &mut Vec<BusAction>) {
-        let place = &self.layout.boards[index];
-        let board = &mut self.boards[index];
-        let doors = DoorMap {
-            known: state.doors.known,
-            open: state.doors.open ^ place.inverted,
-        };
-        let noticed = board.read(doors, place.mapped);
-        if let Some(items) = state.items.map(|items| items & place.mapped) {
-            let mut changed = board.items.map_or(place.mapped, |before| before ^ items);
-            board.items = Some(items);
-            while let Some(channel) = lowest(changed) {
-                changed &= !channel.bit();
-                if let Some(compartment) = place.compartment(channel) {
-                    let present = items & channel.bit() != 0;
-                    actions.push(BusAction::Report(Input::ItemRead { compartment, present }));
-                }
-            }
-        }
-        let tampered = state.tampered.unwrap_or(false);
-        if tampered && !board.tampered {
-            actions.push(BusAction::Report(Input::Tampered {
-                source: TamperSource::Contact,
-            }));
-        }
-        board.tampered = tampered;
-        self.report_doors(index, noticed, actions);
-    }
-
-    fn report_doors(&self, index: usize, noticed: Noticed, actions: &mut Vec<BusAction>) {
-        let mut report = noticed.report;
-        while let Some(channel) = lowest(report) {
-            report &= !channel.bit();
-            if let Some(compartment) = self.layout.boards[index].compartment(channel) {
-                let open = self.boards[index].is_open(channel);
-                let first = noticed.first & channel.bit() != 0;
-                actions.push(BusAction::Report(Input::DoorRead {
-                    compartment,
-                    open,
-                    first,
-                }));
-            }
-        }
-    }
-
     fn pass_time(&mut self, port: usize, now: Monotonic, actions: &mut Vec<BusAction>) {
         if !self.ports[port].open {
             return;
@@ -492,192 +370,10 @@ impl BusMaster {
             }
         }
     }
-
-    fn ready_at(&self, wanted: &Wanted) -> Monotonic {
-        let supply = self.supplies_free_at[self.layout.boards[wanted.board].supply];
-        let rest = self.boards[wanted.board].rests[usize::from(wanted.channel.number()) - 1];
-        supply.max(rest.ready_at(self.settings.duty))
-    }
-
-    /// When this port wants to say something; none while it may not.
-    fn speaks_at(&self, port: &Port) -> Option<Monotonic> {
-        let free_at = if port.open {
-            port.wire.free_at()?
-        } else {
-            return None;
-        };
-        let here = |wanted: &&Wanted| port.boards.contains(&wanted.board);
-        let unlock = self
-            .wanted
-            .iter()
-            .filter(here)
-            .map(|wanted| self.ready_at(wanted))
-            .min();
-        let boards = port.boards.iter().map(|board| &self.boards[*board]);
-        let singles = boards
-            .clone()
-            .any(|board| board.life != Life::Quarantined && board.urgent | board.watched != 0);
-        let next = |board: &Health| {
-            if board.life == Life::Quarantined {
-                board.probe_at
-            } else {
-                Monotonic::default()
-            }
-        };
-        let sweep = boards.map(next).min().map(|at| at.max(port.sweep_due));
-        let single = singles.then_some(free_at);
-        [unlock, sweep, single]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|at| at.max(free_at))
-    }
-
-    /// Begins the port's next exchange, if its wire is free and there is something to say.
-    fn speak(&mut self, port: usize, now: Monotonic, actions: &mut Vec<BusAction>) {
-        if !self.ports[port].open || self.ports[port].wire.free_at().is_none_or(|at| at > now) {
-            return;
-        }
-        if let Some(wanted) = self.next_unlock(port, now) {
-            let command = Command::Unlock(wanted.channel);
-            if !self.send(
-                port,
-                wanted.board,
-                command,
-                Purpose::Unlock(wanted.unlock),
-                now,
-                actions,
-            ) {
-                actions.push(outcome(wanted.unlock, UnlockOutcome::NotSent));
-            }
-            return;
-        }
-        let next = self.next_sweep(port, now);
-        let next = next
-            .or_else(|| self.next_single(port, true))
-            .or_else(|| self.next_single(port, false));
-        if let Some((board, command)) = next {
-            self.send(port, board, command, Purpose::Read, now, actions);
-        }
-    }
-
-    fn next_unlock(&mut self, port: usize, now: Monotonic) -> Option<Wanted> {
-        let boards = &self.ports[port].boards;
-        let may = |wanted: &Wanted| boards.contains(&wanted.board) && self.ready_at(wanted) <= now;
-        let index = self.wanted.iter().position(may)?;
-        self.wanted.remove(index)
-    }
-
-    fn next_sweep(&mut self, port: usize, now: Monotonic) -> Option<(usize, Command)> {
-        let state = &mut self.ports[port];
-        let count = state.boards.len();
-        if state.sweep_due > now {
-            return None;
-        }
-        let step =
-            (0..count).find(|step| self.boards[state.boards[(state.turn + step) % count]].askable(now))?;
-        let board = state.boards[(state.turn + step) % count];
-        state.turn = (state.turn + step + 1) % count;
-        let learning = state
-            .boards
-            .iter()
-            .any(|board| self.boards[*board].life != Life::Quarantined && self.boards[*board].fresh != 0);
-        let gap = (self.settings.sweep_ms / count.max(1) as u64).max(self.settings.gap_min_ms);
-        state.sweep_due = if learning { now } else { now.plus_millis(gap) };
-        Some((board, self.packed(board)))
-    }
-
-    fn next_single(&mut self, port: usize, urgent: bool) -> Option<(usize, Command)> {
-        let state = &mut self.ports[port];
-        let count = state.boards.len();
-        for step in 0..count {
-            let turn = (state.single_turn + step) % count;
-            let index = state.boards[turn];
-            let board = &mut self.boards[index];
-            if board.life == Life::Quarantined {
-                continue;
-            }
-            if let Some(channel) = board.next_single(urgent) {
-                state.single_turn = (turn + 1) % count;
-                let reads_one = state.wire.profile.reads_one;
-                return Some((
-                    index,
-                    if reads_one {
-                        Command::ReadDoor(channel)
-                    } else {
-                        self.packed(index)
-                    },
-                ));
-            }
-        }
-        None
-    }
-
-    fn packed(&self, board: usize) -> Command {
-        Command::ReadAll {
-            channels: self.layout.boards[board].channels,
-        }
-    }
-
-    fn send(
-        &mut self,
-        port: usize,
-        board: usize,
-        command: Command,
-        purpose: Purpose,
-        now: Monotonic,
-        actions: &mut Vec<BusAction>,
-    ) -> bool {
-        let wire = &mut self.ports[port].wire;
-        let place = &self.layout.boards[board];
-        let health = &mut self.boards[board];
-        let patience = match purpose {
-            Purpose::Unlock(_) => u64::from(wire.profile.unlock_limit_ms),
-            Purpose::Read => health.patience_ms(&wire.profile),
-        };
-        let request = Request {
-            board: place.address,
-            sequence: 0,
-            command,
-        };
-        let Some(frame) = wire.begin(board, request, purpose, patience, now) else {
-            return false;
-        };
-        health.statistics.asked += 1;
-        if let (Purpose::Unlock(_), Command::Unlock(channel)) = (purpose, command) {
-            health.statistics.pulses += 1;
-            health.rests[usize::from(channel.number()) - 1].pulsed(self.settings.duty, now);
-            let passed = now.plus_millis(wire.took_ms(frame.len()));
-            self.supplies_free_at[place.supply] = passed.plus_millis(self.settings.solenoid_ms);
-        }
-        actions.push(BusAction::Send(PortIndex(port), frame));
-        true
-    }
 }
 
 fn outcome(unlock: Seq, outcome: UnlockOutcome) -> BusAction {
     BusAction::Report(Input::UnlockAnswered { unlock, outcome })
-}
-
-/// What a board's answer to an unlock is worth. "Not opened" may only mean that the door has not moved yet or
-/// that its sensor is dead, so the readings that follow decide. On a port whose echo contradicts its setting
-/// an answer may be our own words.
-const fn meaning(result: UnlockResult, opened: bool, trusted: bool) -> UnlockOutcome {
-    match result {
-        _ if !trusted => UnlockOutcome::Uncertain,
-        UnlockResult::Taken if opened => UnlockOutcome::Opened,
-        UnlockResult::Taken => UnlockOutcome::Acknowledged,
-        UnlockResult::Failed | UnlockResult::Refused => UnlockOutcome::Refused,
-    }
-}
-
-fn with(door: DoorReading, channel: Channel, inverted: u64) -> DoorReading {
-    use firmware_protocol::Polarity::{AsDocumented, Inverted};
-    door.with(if inverted & channel.bit() != 0 {
-        Inverted
-    } else {
-        AsDocumented
-    })
 }
 
 const fn command_bit(command: Command) -> u64 {

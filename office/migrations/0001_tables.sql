@@ -1,0 +1,170 @@
+-- Everything the hub knows. Times are milliseconds since 1970. Only column types (BLOB, INTEGER PRIMARY KEY) differ for PostgreSQL.
+CREATE TABLE cabinets (
+    id TEXT NOT NULL PRIMARY KEY,
+    public_key TEXT NOT NULL,
+    enrolled BIGINT NOT NULL,
+    revoked BIGINT,
+    start TEXT,
+    nonce BIGINT,
+    presence TEXT NOT NULL DEFAULT 'unknown',
+    version TEXT,
+    last_seen BIGINT,
+    state TEXT,
+    forged BIGINT NOT NULL DEFAULT 0,
+    command_number BIGINT NOT NULL DEFAULT 0,
+    policy TEXT NOT NULL DEFAULT '{}'
+);
+
+CREATE TABLE branches (
+    cabinet TEXT NOT NULL,
+    branch BIGINT NOT NULL,
+    parent BIGINT,
+    after_seq BIGINT NOT NULL,
+    head_seq BIGINT NOT NULL,
+    head_digest BLOB NOT NULL,
+    head_start TEXT NOT NULL,
+    PRIMARY KEY (cabinet, branch)
+);
+
+CREATE TABLE events (
+    arrival INTEGER PRIMARY KEY,
+    cabinet TEXT NOT NULL,
+    branch BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    digest BLOB NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT,
+    time BIGINT NOT NULL,
+    received BIGINT NOT NULL,
+    bytes BLOB NOT NULL,
+    UNIQUE (cabinet, branch, seq)
+);
+CREATE INDEX events_by_number ON events (cabinet, seq);
+CREATE INDEX events_by_subject ON events (subject);
+
+-- Personal data, encrypted to the office; `bytes` is NULL once erased.
+CREATE TABLE sealed_parts (
+    cabinet TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    bytes BLOB,
+    received BIGINT NOT NULL,
+    PRIMARY KEY (cabinet, digest)
+);
+
+CREATE TABLE consignments (
+    cabinet TEXT NOT NULL,
+    branch BIGINT NOT NULL,
+    id TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    state TEXT NOT NULL,
+    compartment BIGINT NOT NULL,
+    application TEXT,
+    item TEXT,
+    person TEXT,
+    unverified BOOLEAN NOT NULL DEFAULT FALSE,
+    generation BIGINT NOT NULL DEFAULT 0,
+    arrived BIGINT NOT NULL,
+    left_at BIGINT,
+    hold_until BIGINT,
+    changed BIGINT NOT NULL,
+    changed_seq BIGINT NOT NULL,
+    PRIMARY KEY (cabinet, branch, id)
+);
+CREATE INDEX consignments_by_id ON consignments (id);
+CREATE INDEX consignments_by_change ON consignments (changed);
+
+CREATE TABLE applications (
+    id TEXT NOT NULL PRIMARY KEY,
+    person TEXT,
+    items TEXT NOT NULL,
+    size TEXT NOT NULL,
+    compartments BIGINT NOT NULL,
+    pass TEXT NOT NULL,
+    registered BIGINT NOT NULL
+);
+
+CREATE TABLE staff (
+    id TEXT NOT NULL PRIMARY KEY,
+    roles TEXT NOT NULL,
+    pin TEXT NOT NULL,
+    badge TEXT,
+    scope TEXT NOT NULL,
+    expires BIGINT NOT NULL,
+    pass TEXT NOT NULL
+);
+
+CREATE TABLE passes (
+    id TEXT NOT NULL PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    generation BIGINT NOT NULL DEFAULT 0,
+    text TEXT NOT NULL,
+    issued BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    revoked BIGINT,
+    used_at TEXT,
+    used BIGINT
+);
+CREATE INDEX passes_by_subject ON passes (subject);
+
+CREATE TABLE expected (
+    cabinet TEXT NOT NULL,
+    consignment TEXT NOT NULL,
+    application TEXT NOT NULL,
+    person TEXT NOT NULL,
+    size TEXT NOT NULL,
+    named BIGINT NOT NULL,
+    PRIMARY KEY (cabinet, consignment)
+);
+
+-- What was last signed for a cabinet: the same content keeps its version.
+CREATE TABLE documents (
+    cabinet TEXT NOT NULL,
+    name TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    content TEXT NOT NULL,
+    reported_version BIGINT,
+    refused TEXT,
+    PRIMARY KEY (cabinet, name)
+);
+
+CREATE TABLE commands (
+    cabinet TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    operator TEXT NOT NULL,
+    action TEXT NOT NULL,
+    issued BIGINT NOT NULL,
+    expires BIGINT NOT NULL,
+    reply TEXT,
+    replied BIGINT,
+    PRIMARY KEY (cabinet, number)
+);
+
+CREATE TABLE alarms (
+    id INTEGER PRIMARY KEY,
+    cabinet TEXT NOT NULL,
+    alarm TEXT NOT NULL,
+    source TEXT NOT NULL,
+    compartment BIGINT,
+    raised BIGINT NOT NULL,
+    last BIGINT NOT NULL,
+    times BIGINT NOT NULL DEFAULT 1,
+    cleared BIGINT
+);
+CREATE INDEX alarms_standing ON alarms (cleared, cabinet);
+
+-- What webhooks still owe; the payload is composed when it is sent, so that no personal data waits here.
+CREATE TABLE webhook_outbox (
+    id INTEGER PRIMARY KEY,
+    webhook TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    cabinet TEXT NOT NULL,
+    branch BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    consignment TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    due BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    sent BIGINT
+);
+CREATE INDEX webhook_outbox_due ON webhook_outbox (sent, webhook, id);

@@ -1,0 +1,180 @@
+//! What the store knows of one cabinet, as plain data: the heads of its histories and some digests.
+
+use std::collections::BTreeMap;
+
+use office_protocol::{Branch, Digest, Position, Seq, Start, Status};
+
+use super::arrival::{Arrival, Arrived};
+
+/// The last event of one history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// Which history.
+    pub branch: Branch,
+    /// Its last event.
+    pub seq: Seq,
+    /// That event's digest.
+    pub hash: Digest,
+    /// Which start wrote it.
+    pub start: Start,
+}
+
+impl Head {
+    /// Of a cabinet that has sent nothing.
+    pub const EMPTY: Self = Self {
+        branch: Branch(0),
+        seq: Seq::ZERO,
+        hash: Digest::ZERO,
+        start: Start(0),
+    };
+
+    /// The position that says so.
+    pub fn position(self, start: Start, answers: Option<u64>) -> Position {
+        Position {
+            start,
+            branch: self.branch,
+            seq: self.seq,
+            hash: self.hash,
+            answers,
+        }
+    }
+}
+
+/// Where a new event belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// At the end of a history.
+    Append(Branch),
+    /// First of a new history, which leaves another after an event.
+    Fork {
+        /// The new one.
+        branch: Branch,
+        /// The one that it leaves.
+        parent: Branch,
+        /// The last event in common.
+        after: Seq,
+    },
+}
+
+impl Origin {
+    /// The history that the event is in.
+    pub fn branch(self) -> Branch {
+        match self {
+            Self::Append(branch) | Self::Fork { branch, .. } => branch,
+        }
+    }
+}
+
+/// One event to make durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Where.
+    pub origin: Origin,
+    /// The event.
+    pub event: Arrived,
+}
+
+/// See the module. A store in memory keeps all digests here; a database reads the wanted ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Knowledge {
+    heads: Vec<Head>,
+    digests: BTreeMap<Seq, Vec<(Branch, Digest)>>,
+}
+
+impl Knowledge {
+    /// From the heads of all histories and the digests of the wanted events.
+    pub fn new(heads: Vec<Head>, digests: impl IntoIterator<Item = (Branch, Seq, Digest)>) -> Self {
+        let mut knowledge = Self {
+            heads,
+            digests: BTreeMap::new(),
+        };
+        for (branch, seq, digest) in digests {
+            knowledge.digests.entry(seq).or_default().push((branch, digest));
+        }
+        knowledge
+    }
+
+    /// The histories' ends.
+    pub fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
+    /// The end of one history.
+    pub fn head(&self, branch: Branch) -> Option<Head> {
+        self.heads.iter().copied().find(|head| head.branch == branch)
+    }
+
+    /// The history that was begun last.
+    pub(super) fn newest(&self) -> Option<Head> {
+        self.heads.iter().copied().max_by_key(|head| head.branch)
+    }
+
+    /// Which history holds exactly this event.
+    pub fn find(&self, seq: Seq, digest: Digest) -> Option<Branch> {
+        let stored = self.digests.get(&seq)?;
+        stored
+            .iter()
+            .find(|(_, known)| *known == digest)
+            .map(|(branch, _)| *branch)
+    }
+
+    /// The newest event of a status' locator that is stored. Where the history goes on with events of the same start, its end:
+    /// one start writes one history, so the cabinet has those too.
+    pub(super) fn newest_of(&self, status: &Status) -> Option<Head> {
+        let found = status
+            .locator
+            .iter()
+            .find_map(|tip| Some((tip, self.find(tip.seq, tip.hash)?)));
+        let (tip, branch) = found?;
+        let end = self.head(branch).filter(|head| head.start == status.start);
+        Some(end.unwrap_or(Head {
+            branch,
+            seq: tip.seq,
+            hash: tip.hash,
+            start: status.start,
+        }))
+    }
+
+    /// Whether a message's first event is stored, or follows one that is.
+    pub(super) fn can_place(&self, arrival: &Arrival) -> bool {
+        arrival.events.first().is_some_and(|event| {
+            self.find(event.seq, event.digest).is_some()
+                || self.origin_for(event.seq, event.previous).is_some()
+        })
+    }
+
+    /// Where an event that is not stored belongs; none when the one before it is not stored.
+    pub(super) fn origin_for(&self, seq: Seq, previous: Digest) -> Option<Origin> {
+        let before = Seq(seq.0.checked_sub(1)?);
+        let fork = |parent| Origin::Fork {
+            branch: Branch(self.heads.iter().map(|head| head.branch.0 + 1).max().unwrap_or(0)),
+            parent,
+            after: before,
+        };
+        if before == Seq::ZERO {
+            return match self.heads.as_slice() {
+                [] => Some(Origin::Append(Branch(0))),
+                [..] => Some(fork(Branch(0))),
+            };
+        }
+        let branch = self.find(before, previous)?;
+        let ends_here = self.head(branch).is_some_and(|head| head.seq == before);
+        Some(if ends_here {
+            Origin::Append(branch)
+        } else {
+            fork(branch)
+        })
+    }
+
+    /// Takes note of an event that is being stored.
+    pub fn record(&mut self, stored: &Stored) {
+        let branch = stored.origin.branch();
+        let head = stored.event.head(branch);
+        match self.heads.iter_mut().find(|known| known.branch == branch) {
+            Some(known) => *known = head,
+            None => self.heads.push(head),
+        }
+        let digests = self.digests.entry(head.seq).or_default();
+        digests.push((branch, head.hash));
+    }
+}

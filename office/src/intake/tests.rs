@@ -1,0 +1,254 @@
+//! How the verdict behaves: duplicates, reordering, gaps, forks, restored disks, forgeries, noise.
+#![allow(clippy::unwrap_used)]
+
+use office_protocol::event::Clock;
+use office_protocol::{
+    Branch, Digest, Event, EventBody, EventMessage, Purpose, Signed, SigningKey, Timestamp, Tip, status,
+};
+use proptest::prelude::*;
+
+use super::*;
+
+const START: Start = Start(7);
+
+fn cabinet() -> CabinetId {
+    "PORT-7".parse().unwrap()
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_secret(&[5; 32])
+}
+
+/// A journal of `count` events; those after `shared` differ between two `flavour`s.
+fn journal(count: u64, shared: u64, flavour: u8) -> Vec<Vec<u8>> {
+    let mut previous = Digest::ZERO;
+    let event = |seq: u64| {
+        let stars = if seq > shared { flavour } else { 0 };
+        let event = Event {
+            start: START,
+            source: cabinet(),
+            time: Timestamp::from_millis(1_700_000_000_000),
+            clock: Clock::Trusted,
+            seq: Seq(seq),
+            previous,
+            visit: None,
+            body: EventBody::Rated { stars },
+        };
+        let bytes = event.to_bytes();
+        previous = Digest::of(&bytes);
+        bytes
+    };
+    (1..=count).map(event).collect()
+}
+
+fn signed(events: &[Vec<u8>]) -> Signed {
+    let message = EventMessage {
+        events: events.to_vec(),
+        sealed: Vec::new(),
+    };
+    Signed::new(&key(), Purpose::Events, &cabinet(), message.to_bytes().unwrap())
+}
+
+fn arrived(events: &[Vec<u8>]) -> Input {
+    Input::Arrived(Arrival::check(&signed(events), &key().verifying_key(), &cabinet()).unwrap())
+}
+
+fn online(start: Start, nonce: u64, journal: &[Vec<u8>]) -> Input {
+    let locator = status::locator_seqs(Seq(1), Seq(journal.len() as u64))
+        .map(|seq| Tip {
+            seq,
+            hash: Digest::of(&journal[seq.0 as usize - 1]),
+        })
+        .collect();
+    Input::Status(Status {
+        presence: Presence::Online,
+        start,
+        nonce,
+        version: "1".into(),
+        locator,
+    })
+}
+
+struct Hub {
+    intake: Intake,
+    knowledge: Knowledge,
+    stored: Vec<Stored>,
+}
+
+impl Hub {
+    fn new() -> Self {
+        Self {
+            intake: Intake::new(cabinet(), Some((START, 0))),
+            knowledge: Knowledge::default(),
+            stored: Vec::new(),
+        }
+    }
+
+    fn handle(&mut self, now: u64, input: Input) -> Verdict {
+        let verdict = self.intake.handle(now, input, &mut self.knowledge);
+        self.stored.extend(verdict.stored.clone());
+        verdict
+    }
+
+    fn seqs(&self, branch: u32) -> Vec<u64> {
+        let in_branch = |stored: &&Stored| stored.origin.branch() == Branch(branch);
+        self.stored
+            .iter()
+            .filter(in_branch)
+            .map(|stored| stored.event.seq.0)
+            .collect()
+    }
+}
+
+fn at(position: Option<Position>) -> Option<(u32, u64)> {
+    position.map(|position| (position.branch.0, position.seq.0))
+}
+
+#[test]
+fn events_in_order_are_stored_and_confirmed() {
+    let (mut hub, journal) = (Hub::new(), journal(5, 9, 0));
+    assert_eq!(at(hub.handle(0, arrived(&journal[..3])).position), Some((0, 3)));
+    let verdict = hub.handle(1, arrived(&journal[3..]));
+    assert_eq!(
+        verdict.position.unwrap(),
+        Position {
+            start: START,
+            branch: Branch(0),
+            seq: Seq(5),
+            hash: Digest::of(&journal[4]),
+            answers: None
+        }
+    );
+    assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_repeated_message_is_stored_once_and_says_nothing() {
+    let (mut hub, journal) = (Hub::new(), journal(5, 9, 0));
+    hub.handle(0, arrived(&journal));
+    let again = hub.handle(1, arrived(&journal[1..4]));
+    assert_eq!(again, Verdict::default());
+    assert_eq!(hub.intake.view().repeated, 3);
+    assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_message_that_overtook_another_waits_for_it() {
+    let (mut hub, journal) = (Hub::new(), journal(9, 9, 0));
+    hub.handle(0, arrived(&journal[..3]));
+    assert!(hub.handle(1, arrived(&journal[6..])).stored.is_empty());
+    assert_eq!(hub.intake.next_deadline(), Some(1 + HOLD_MS));
+    let verdict = hub.handle(2, arrived(&journal[3..6]));
+    assert_eq!(at(verdict.position), Some((0, 9)));
+    assert_eq!(hub.intake.next_deadline(), None);
+    assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_gap_asks_for_a_resend_and_becomes_an_alarm() {
+    let (mut hub, journal) = (Hub::new(), journal(9, 9, 0));
+    hub.handle(0, arrived(&journal[..3]));
+    hub.handle(10, arrived(&journal[6..]));
+    let asked = hub.handle(10 + HOLD_MS, Input::DeadlineReached);
+    assert_eq!(at(asked.position), Some((0, 3)));
+    assert_eq!(hub.intake.next_deadline(), Some(10 + GAP_ALARM_MS));
+    let alarmed = hub.handle(10 + GAP_ALARM_MS, Input::DeadlineReached);
+    assert_eq!(alarmed.raised, [HubAlarm::Gap]);
+    assert_eq!(hub.intake.next_deadline(), None);
+    let closed = hub.handle(90_000, arrived(&journal[3..]));
+    assert_eq!(closed.cleared, [HubAlarm::Gap]);
+    assert_eq!(hub.seqs(0).len(), 9);
+}
+
+#[test]
+fn a_restored_disk_that_goes_on_is_a_fork_and_both_are_kept() {
+    let (mut hub, old, new) = (Hub::new(), journal(9, 9, 0), journal(8, 5, 1));
+    hub.handle(0, arrived(&old));
+    let answer = hub.handle(1, online(Start(8), 1, &new[..5])).position.unwrap();
+    assert_eq!(
+        (answer.seq, answer.answers, answer.start),
+        (Seq(5), Some(1), Start(8))
+    );
+    let verdict = hub.handle(2, arrived(&new[5..7]));
+    assert_eq!(verdict.raised, [HubAlarm::Fork]);
+    assert_eq!(at(verdict.position), Some((1, 7)));
+    let verdict = hub.handle(3, arrived(&new[7..]));
+    assert!(verdict.raised.is_empty(), "one fork is one alarm");
+    assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(hub.seqs(1), [6, 7, 8]);
+}
+
+#[test]
+fn a_status_is_answered_with_the_newest_event_in_common() {
+    let (mut hub, journal) = (Hub::new(), journal(30, 30, 0));
+    let empty = hub.handle(0, online(START, 1, &[])).position.unwrap();
+    assert_eq!(
+        (empty.seq, empty.hash, empty.answers),
+        (Seq::ZERO, Digest::ZERO, Some(1))
+    );
+    hub.handle(1, arrived(&journal[..20]));
+    assert_eq!(
+        at(hub.handle(2, online(START, 2, &journal[..12])).position),
+        Some((0, 20))
+    );
+    assert_eq!(
+        at(hub.handle(3, online(Start(8), 1, &journal)).position),
+        Some((0, 14))
+    );
+}
+
+#[test]
+fn an_old_status_changes_nothing_but_a_counter() {
+    let mut hub = Hub::new();
+    hub.handle(0, online(START, 5, &[]));
+    assert_eq!(hub.handle(1, online(START, 4, &[])), Verdict::default());
+    hub.handle(2, online(Start(8), 1, &[]));
+    assert_eq!(hub.handle(3, online(START, 6, &[])), Verdict::default());
+    assert_eq!(hub.intake.view().stale, 2);
+}
+
+#[test]
+fn what_the_cabinet_did_not_sign_is_refused() {
+    let journal = journal(3, 9, 0);
+    let check = |signed: &Signed| Arrival::check(signed, &key().verifying_key(), &cabinet());
+    let mut altered = signed(&journal);
+    altered.bytes[40] ^= 1;
+    assert_eq!(check(&altered), Err(Rejection::Forged));
+    let other = SigningKey::from_secret(&[6; 32]);
+    let forged = Signed::new(&other, Purpose::Events, &cabinet(), signed(&journal).bytes);
+    assert_eq!(check(&forged), Err(Rejection::Forged));
+    let swapped = signed(&[journal[1].clone(), journal[0].clone()]);
+    assert_eq!(check(&swapped), Err(Rejection::NoChain));
+    let noise = Signed::new(&key(), Purpose::Events, &cabinet(), b"noise".to_vec());
+    assert_eq!(check(&noise), Err(Rejection::NoChain));
+    let verdict = Hub::new().handle(0, Input::Rejected(Rejection::Forged));
+    assert_eq!(verdict.raised, [HubAlarm::Forgery]);
+}
+
+#[test]
+fn an_event_of_an_unknown_type_is_stored() {
+    let text = String::from_utf8(journal(1, 9, 0).remove(0)).unwrap();
+    let newer = text.replace("locker.rated", "locker.teleported").into_bytes();
+    assert_eq!(Hub::new().handle(0, arrived(&[newer])).stored.len(), 1);
+}
+
+proptest! {
+    /// Whatever is dropped, repeated and reordered, and whichever history it is of: every event is stored once, in order, and a resend completes it.
+    #[test]
+    fn every_event_is_stored_once_and_in_order(
+        order in proptest::collection::vec((0_usize..40, 1_usize..9, any::<bool>()), 0..60),
+    ) {
+        let (mut hub, histories) = (Hub::new(), [journal(40, 25, 0), journal(40, 25, 1)]);
+        for (step, (from, count, second)) in order.into_iter().enumerate() {
+            let events = &histories[usize::from(second)][from..(from + count).min(40)];
+            hub.handle(step as u64, arrived(events));
+        }
+        hub.handle(100, arrived(&histories[0]));
+        hub.handle(101, arrived(&histories[1]));
+        let total = hub.seqs(0).len() + hub.seqs(1).len();
+        prop_assert_eq!((total, hub.stored.len()), (55, 55));
+        for branch in 0..2 {
+            prop_assert!(hub.seqs(branch).windows(2).all(|pair| pair[0] + 1 == pair[1]));
+        }
+    }
+}

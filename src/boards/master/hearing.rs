@@ -1,0 +1,162 @@
+//! What the bytes of a port mean: answers, readings, and what is said unasked (pure).
+
+use firmware_protocol::{Answer, BoardState, Channel, Content, DoorMap, DoorReading, UnlockResult};
+use office_protocol::event::TamperSource;
+
+use crate::boards::health::{Noticed, lowest};
+use crate::boards::layout::PortIndex;
+use crate::boards::wire::{Echo, Purpose};
+use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
+
+use super::{BusAction, BusMaster, outcome};
+
+impl BusMaster {
+    pub(super) fn received(
+        &mut self,
+        port: PortIndex,
+        bytes: &[u8],
+        now: Monotonic,
+        actions: &mut Vec<BusAction>,
+    ) {
+        if !self.ports[port.0].open {
+            return;
+        }
+        // What was incomplete before a silence is over, whatever comes now.
+        self.listen(port.0, now, actions);
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.ports[port.0].wire.push(rest, now);
+            self.listen(port.0, now, actions);
+        }
+    }
+
+    pub(super) fn listen(&mut self, port: usize, now: Monotonic, actions: &mut Vec<BusAction>) {
+        while let Some(answer) = self.ports[port].wire.next(now) {
+            self.heard(port, answer, now, actions);
+        }
+    }
+
+    fn heard(&mut self, port: usize, answer: Answer, now: Monotonic, actions: &mut Vec<BusAction>) {
+        let expected = self.ports[port]
+            .wire
+            .exchange()
+            .is_some_and(|open| answer.answers(&open.request));
+        if expected {
+            self.answered(port, answer.content, now, actions);
+            return;
+        }
+        let places = self.layout.boards.iter();
+        let from = places
+            .zip(&mut self.boards)
+            .find(|(place, _)| place.port.0 == port && place.address == answer.board);
+        let Some((place, board)) = from else { return };
+        if let Content::Unasked { channel, .. } = answer.content {
+            board.statistics.unasked += 1;
+            board.urgent |= channel.bit() & place.mapped;
+        } else {
+            board.statistics.stray += 1;
+        }
+    }
+
+    fn answered(&mut self, port: usize, content: Content, now: Monotonic, actions: &mut Vec<BusAction>) {
+        let Some((exchange, took_ms)) = self.ports[port].wire.finish(now) else {
+            return;
+        };
+        let place = &self.layout.boards[exchange.board];
+        let board = &mut self.boards[exchange.board];
+        let read = (exchange.purpose == Purpose::Read).then_some(took_ms);
+        if board.answered(read) {
+            actions.push(BusAction::Report(Input::BoardFound { board: place.id }));
+        }
+        let inverted = place.inverted;
+        match content {
+            Content::Unlocked {
+                channel,
+                result,
+                door,
+            } => {
+                board.urgent |= channel.bit() & place.mapped;
+                if let Purpose::Unlock(unlock) = exchange.purpose {
+                    let trusted = self.ports[port].wire.echo != Echo::Contradicted;
+                    let opened = with(door, channel, inverted) == DoorReading::Open;
+                    actions.push(outcome(unlock, meaning(result, opened, trusted)));
+                }
+            }
+            Content::Door { channel, door } => {
+                let mut doors = DoorMap::default();
+                doors.set(channel, with(door, channel, inverted));
+                let noticed = board.read(doors, place.mapped);
+                self.report_doors(exchange.board, noticed, actions);
+            }
+            Content::State(state) => self.state(exchange.board, state, actions),
+            Content::AllUnlocked | Content::ReportsSet(_) | Content::Version(_) | Content::Unasked { .. } => {
+            }
+        }
+    }
+
+    fn state(&mut self, index: usize, state: BoardState, actions: &mut Vec<BusAction>) {
+        let place = &self.layout.boards[index];
+        let board = &mut self.boards[index];
+        let doors = DoorMap {
+            known: state.doors.known,
+            open: state.doors.open ^ place.inverted,
+        };
+        let noticed = board.read(doors, place.mapped);
+        if let Some(items) = state.items.map(|items| items & place.mapped) {
+            let mut changed = board.items.map_or(place.mapped, |before| before ^ items);
+            board.items = Some(items);
+            while let Some(channel) = lowest(changed) {
+                changed &= !channel.bit();
+                if let Some(compartment) = place.compartment(channel) {
+                    let present = items & channel.bit() != 0;
+                    actions.push(BusAction::Report(Input::ItemRead { compartment, present }));
+                }
+            }
+        }
+        let tampered = state.tampered.unwrap_or(false);
+        if tampered && !board.tampered {
+            actions.push(BusAction::Report(Input::Tampered {
+                source: TamperSource::Contact,
+            }));
+        }
+        board.tampered = tampered;
+        self.report_doors(index, noticed, actions);
+    }
+
+    fn report_doors(&self, index: usize, noticed: Noticed, actions: &mut Vec<BusAction>) {
+        let mut report = noticed.report;
+        while let Some(channel) = lowest(report) {
+            report &= !channel.bit();
+            if let Some(compartment) = self.layout.boards[index].compartment(channel) {
+                let open = self.boards[index].is_open(channel);
+                let first = noticed.first & channel.bit() != 0;
+                actions.push(BusAction::Report(Input::DoorRead {
+                    compartment,
+                    open,
+                    first,
+                }));
+            }
+        }
+    }
+}
+
+/// What a board's answer to an unlock is worth. "Not opened" may only mean that the door has not moved yet or
+/// that its sensor is dead, so the readings that follow decide. On a port whose echo contradicts its setting
+/// an answer may be our own words.
+const fn meaning(result: UnlockResult, opened: bool, trusted: bool) -> UnlockOutcome {
+    match result {
+        _ if !trusted => UnlockOutcome::Uncertain,
+        UnlockResult::Taken if opened => UnlockOutcome::Opened,
+        UnlockResult::Taken => UnlockOutcome::Acknowledged,
+        UnlockResult::Failed | UnlockResult::Refused => UnlockOutcome::Refused,
+    }
+}
+
+fn with(door: DoorReading, channel: Channel, inverted: u64) -> DoorReading {
+    use firmware_protocol::Polarity::{AsDocumented, Inverted};
+    door.with(if inverted & channel.bit() != 0 {
+        Inverted
+    } else {
+        AsDocumented
+    })
+}

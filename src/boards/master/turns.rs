@@ -1,0 +1,173 @@
+//! Whose turn it is on a free wire: unlocks, packed reads, single reads (pure).
+
+use firmware_protocol::{Command, Request};
+
+use crate::boards::health::{Health, Life};
+use crate::boards::layout::PortIndex;
+use crate::boards::wire::Purpose;
+use crate::cabinet::vocabulary::{Monotonic, UnlockOutcome};
+
+use super::{BusAction, BusMaster, Port, Wanted, outcome};
+
+impl BusMaster {
+    pub(super) fn ready_at(&self, wanted: &Wanted) -> Monotonic {
+        let supply = self.supplies_free_at[self.layout.boards[wanted.board].supply];
+        let rest = self.boards[wanted.board].rests[usize::from(wanted.channel.number()) - 1];
+        supply.max(rest.ready_at(self.settings.duty))
+    }
+
+    /// When this port wants to say something; none while it may not.
+    pub(super) fn speaks_at(&self, port: &Port) -> Option<Monotonic> {
+        let free_at = if port.open {
+            port.wire.free_at()?
+        } else {
+            return None;
+        };
+        let here = |wanted: &&Wanted| port.boards.contains(&wanted.board);
+        let unlock = self
+            .wanted
+            .iter()
+            .filter(here)
+            .map(|wanted| self.ready_at(wanted))
+            .min();
+        let boards = port.boards.iter().map(|board| &self.boards[*board]);
+        let singles = boards
+            .clone()
+            .any(|board| board.life != Life::Quarantined && board.urgent | board.watched != 0);
+        let next = |board: &Health| {
+            if board.life == Life::Quarantined {
+                board.probe_at
+            } else {
+                Monotonic::default()
+            }
+        };
+        let sweep = boards.map(next).min().map(|at| at.max(port.sweep_due));
+        let single = singles.then_some(free_at);
+        [unlock, sweep, single]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(free_at))
+    }
+
+    /// Begins the port's next exchange, if its wire is free and there is something to say.
+    pub(super) fn speak(&mut self, port: usize, now: Monotonic, actions: &mut Vec<BusAction>) {
+        if !self.ports[port].open || self.ports[port].wire.free_at().is_none_or(|at| at > now) {
+            return;
+        }
+        if let Some(wanted) = self.next_unlock(port, now) {
+            let command = Command::Unlock(wanted.channel);
+            if !self.send(
+                port,
+                wanted.board,
+                command,
+                Purpose::Unlock(wanted.unlock),
+                now,
+                actions,
+            ) {
+                actions.push(outcome(wanted.unlock, UnlockOutcome::NotSent));
+            }
+            return;
+        }
+        let next = self.next_sweep(port, now);
+        let next = next
+            .or_else(|| self.next_single(port, true))
+            .or_else(|| self.next_single(port, false));
+        if let Some((board, command)) = next {
+            self.send(port, board, command, Purpose::Read, now, actions);
+        }
+    }
+
+    fn next_unlock(&mut self, port: usize, now: Monotonic) -> Option<Wanted> {
+        let boards = &self.ports[port].boards;
+        let may = |wanted: &Wanted| boards.contains(&wanted.board) && self.ready_at(wanted) <= now;
+        let index = self.wanted.iter().position(may)?;
+        self.wanted.remove(index)
+    }
+
+    fn next_sweep(&mut self, port: usize, now: Monotonic) -> Option<(usize, Command)> {
+        let state = &mut self.ports[port];
+        let count = state.boards.len();
+        if state.sweep_due > now {
+            return None;
+        }
+        let step =
+            (0..count).find(|step| self.boards[state.boards[(state.turn + step) % count]].askable(now))?;
+        let board = state.boards[(state.turn + step) % count];
+        state.turn = (state.turn + step + 1) % count;
+        let learning = state
+            .boards
+            .iter()
+            .any(|board| self.boards[*board].life != Life::Quarantined && self.boards[*board].fresh != 0);
+        let gap = (self.settings.sweep_ms / count.max(1) as u64).max(self.settings.gap_min_ms);
+        state.sweep_due = if learning { now } else { now.plus_millis(gap) };
+        Some((board, self.packed(board)))
+    }
+
+    fn next_single(&mut self, port: usize, urgent: bool) -> Option<(usize, Command)> {
+        let state = &mut self.ports[port];
+        let count = state.boards.len();
+        for step in 0..count {
+            let turn = (state.single_turn + step) % count;
+            let index = state.boards[turn];
+            let board = &mut self.boards[index];
+            if board.life == Life::Quarantined {
+                continue;
+            }
+            if let Some(channel) = board.next_single(urgent) {
+                state.single_turn = (turn + 1) % count;
+                let reads_one = state.wire.profile.reads_one;
+                return Some((
+                    index,
+                    if reads_one {
+                        Command::ReadDoor(channel)
+                    } else {
+                        self.packed(index)
+                    },
+                ));
+            }
+        }
+        None
+    }
+
+    fn packed(&self, board: usize) -> Command {
+        Command::ReadAll {
+            channels: self.layout.boards[board].channels,
+        }
+    }
+
+    fn send(
+        &mut self,
+        port: usize,
+        board: usize,
+        command: Command,
+        purpose: Purpose,
+        now: Monotonic,
+        actions: &mut Vec<BusAction>,
+    ) -> bool {
+        let wire = &mut self.ports[port].wire;
+        let place = &self.layout.boards[board];
+        let health = &mut self.boards[board];
+        let patience = match purpose {
+            Purpose::Unlock(_) => u64::from(wire.profile.unlock_limit_ms),
+            Purpose::Read => health.patience_ms(&wire.profile),
+        };
+        let request = Request {
+            board: place.address,
+            sequence: 0,
+            command,
+        };
+        let Some(frame) = wire.begin(board, request, purpose, patience, now) else {
+            return false;
+        };
+        health.statistics.asked += 1;
+        if let (Purpose::Unlock(_), Command::Unlock(channel)) = (purpose, command) {
+            health.statistics.pulses += 1;
+            health.rests[usize::from(channel.number()) - 1].pulsed(self.settings.duty, now);
+            let passed = now.plus_millis(wire.took_ms(frame.len()));
+            self.supplies_free_at[place.supply] = passed.plus_millis(self.settings.solenoid_ms);
+        }
+        actions.push(BusAction::Send(PortIndex(port), frame));
+        true
+    }
+}

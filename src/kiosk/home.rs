@@ -1,0 +1,63 @@
+//! Pages outside of any flow: home, more time, help.
+
+use maud::{Markup, html};
+
+use super::messages::Message as M;
+use super::page::{actions, finish};
+use super::parts::{Look, Page, button, tap};
+use crate::cabinet::screen::{Action, DropOffs, Language};
+
+pub(super) fn home(page: &Page<'_>, drop_offs: &DropOffs) -> Markup {
+    html! {
+        h1 { (page.say(M::HomeTitle)) }
+        div.tiles {
+            button.button.primary.huge type="button" data-tap=(tap(&Action::StartCollection)) {
+                strong { (page.say(M::Collect)) } span { (page.say(M::CollectHint)) }
+            }
+            @match drop_offs {
+                DropOffs::Open => {
+                    button.button.plain.huge type="button" data-tap=(tap(&Action::StartDropOff)) {
+                        strong { (page.say(M::HandIn)) } span { (page.say(M::HandInHint)) }
+                    }
+                }
+                DropOffs::Closed { nearby } => {
+                    div.huge.closed {
+                        strong { (page.say(M::HandInClosed)) }
+                        @if !nearby.is_empty() {
+                            span { (page.say(M::Nearby)) }
+                            @for place in nearby.iter().take(2) {
+                                span {
+                                    @match page.language() { Language::Zh => (place.zh), Language::En => (place.en) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        p.foot { span { (page.say(M::StaffHint)) } span { (page.view.cabinet) } }
+    }
+}
+
+pub(super) fn more_time(page: &Page<'_>) -> Markup {
+    html! {
+        div.middle { h1.big { (page.say(M::MoreTimeTitle)) } }
+        (actions(&html! {
+            (finish(page, Look::Plain))
+            (page.button(Look::Primary, M::MoreTime, &Action::MoreTime))
+        }))
+    }
+}
+
+pub(super) fn help(page: &Page<'_>) -> Markup {
+    html! {
+        div.middle {
+            h1 { (page.say(M::HelpTitle)) }
+            p.phone { (page.call()) }
+            p { (page.say(M::HelpHint)) }
+            p { strong { (page.fill(M::Cabinet, &page.view.cabinet)) } }
+            @if let Some(reference) = &page.view.reference { p { strong { (page.fill(M::Reference, reference)) } } }
+        }
+        (actions(&button(Look::Primary, page.say(M::Back), &Action::Back)))
+    }
+}

@@ -1,0 +1,79 @@
+//! The technician's page: every compartment, with what may be done to each.
+
+use maud::{Markup, html};
+use office_protocol::event::WithdrawReason;
+
+use super::messages::Message as M;
+use super::page::{actions, finish};
+use super::parts::{Look, Page, button};
+use crate::cabinet::screen::{Action, CompartmentRow};
+
+pub(super) fn compartments(page: &Page<'_>, rows: &[CompartmentRow]) -> Markup {
+    html! {
+        h1 { (page.say(M::Compartments)) }
+        div.grid {
+            @for row in rows {
+                button.button.tile.compartment type="button" data-show={ "compartment-" (row.compartment) } {
+                    strong { (row.compartment) " " small { (page.size(row.size)) } }
+                    span { (state(page, row)) }
+                }
+            }
+        }
+        (actions(&finish(page, Look::Plain)))
+        @for row in rows {
+            @let id = format!("compartment-{}", row.compartment);
+            @let title = format!("{} · {}", page.fill(M::Door, row.compartment), state(page, row));
+            (page.sheet_over(&id, &title, &choices(page, row)))
+        }
+    }
+}
+
+/// The worst that is known of it, and whether it stands open.
+fn state(page: &Page<'_>, row: &CompartmentRow) -> String {
+    let door = match row.open {
+        Some(true) => M::StateOpen,
+        Some(false) => M::StateClosed,
+        None => M::StateUnknown,
+    };
+    let duty = match row {
+        CompartmentRow {
+            unreachable: true, ..
+        } => M::StateUnreachable,
+        CompartmentRow {
+            withdrawn: Some(_), ..
+        } => M::StateWithdrawn,
+        CompartmentRow { occupied: true, .. } => M::StateOccupied,
+        CompartmentRow { occupied: false, .. } => M::StateFree,
+    };
+    let sign = if row.unreachable || row.withdrawn.is_some() {
+        "⚠ "
+    } else {
+        ""
+    };
+    format!("{sign}{} · {}", page.say(duty), page.say(door))
+}
+
+fn choices(page: &Page<'_>, row: &CompartmentRow) -> Markup {
+    let compartment = row.compartment;
+    html! {
+        (page.button(Look::Tile, M::OpenDoor, &Action::OpenThis { compartment }))
+        @if let Some(reason) = row.withdrawn {
+            (button(Look::Tile, page.say(M::ReturnToService), &Action::ReturnToService { compartment }))
+            p { (page.fill(M::WithdrawFor, page.say(reason_message(reason)))) }
+        } @else {
+            @for reason in [WithdrawReason::Dirty, WithdrawReason::Broken, WithdrawReason::Occupied, WithdrawReason::Ordered] {
+                @let label = page.fill(M::WithdrawFor, page.say(reason_message(reason)));
+                (button(Look::Tile, label, &Action::Withdraw { compartment, reason }))
+            }
+        }
+    }
+}
+
+const fn reason_message(reason: WithdrawReason) -> M {
+    match reason {
+        WithdrawReason::Dirty => M::Dirty,
+        WithdrawReason::Broken => M::Broken,
+        WithdrawReason::Occupied => M::OccupiedShort,
+        WithdrawReason::Ordered => M::Ordered,
+    }
+}

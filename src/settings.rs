@@ -1,0 +1,341 @@
+//! Settings: what the file says, checked as a whole; a mistake names file, line, column and what to write instead.
+
+mod fragment;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use firmware_protocol::{Board, Channel, Family, Polarity};
+use office_protocol::event::CompartmentLayout;
+use office_protocol::{BoardId, CompartmentId, PortName, TopicRoot};
+use thiserror::Error;
+
+use crate::boards::layout::{BusBoard, BusLock, BusPort, Layout, LayoutError, Supply};
+use crate::clock::Trust;
+use crate::serial::PortSettings;
+
+use fragment::File;
+
+/// A settings file that cannot be used.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// It cannot be read.
+    #[error("{file}: {source}; give the settings with --config FILE")]
+    Unreadable {
+        /// Which.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{file}:{line}:{column}: {problem}")]
+    Wrong {
+        /// Which.
+        file: String,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong, and what to write instead.
+        problem: String,
+    },
+}
+
+/// A scanner's port.
+#[derive(Debug, Clone)]
+pub struct Scanner {
+    /// Its name.
+    pub name: PortName,
+    /// Where it is.
+    pub port: PortSettings,
+}
+
+/// Where the office's broker is.
+#[derive(Debug, Clone)]
+pub struct Office {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// With the certificates of the enrolment.
+    pub tls: bool,
+    /// Under which topics.
+    pub root: TopicRoot,
+}
+
+/// Settings that fit together.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where identity and enrolment are kept.
+    pub secrets: PathBuf,
+    /// Ports, boards and locks.
+    pub layout: Layout,
+    /// The device files of the layout's ports, in its order.
+    pub lock_ports: Vec<PortSettings>,
+    /// Every compartment.
+    pub compartments: Vec<CompartmentLayout>,
+    /// Which board each hangs on.
+    pub boards: BTreeMap<CompartmentId, BoardId>,
+    /// Scanners.
+    pub scanners: Vec<Scanner>,
+    /// Journal and documents.
+    pub directory: PathBuf,
+    /// How long acknowledged events are kept.
+    pub keep_days: u32,
+    /// Where the kiosk listens.
+    pub kiosk: SocketAddr,
+    /// The wall clock's distance from UTC on the screen.
+    pub utc_offset_minutes: i16,
+    /// The office.
+    pub office: Office,
+    /// A catalogue of one's own.
+    pub catalogue: Option<PathBuf>,
+    /// When the wall clock is believed.
+    pub trust: Trust,
+}
+
+impl Settings {
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn load(path: &Path) -> Result<Self, SettingsError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+            file: file.clone(),
+            source,
+        })?;
+        Self::parse(&file, &text)
+    }
+
+    /// Reads settings from a text; `file` is its name in errors.
+    ///
+    /// # Errors
+    /// [`SettingsError::Wrong`].
+    pub fn parse(file: &str, text: &str) -> Result<Self, SettingsError> {
+        let source = Source { file, text };
+        let read: File = toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            source.wrong(at, error.message().trim().to_owned())
+        })?;
+        source.validate(read)
+    }
+}
+
+struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn wrong(&self, at: usize, problem: String) -> SettingsError {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        SettingsError::Wrong {
+            file: self.file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            problem,
+        }
+    }
+
+    fn validate(&self, read: File) -> Result<Settings, SettingsError> {
+        let layout = self.layout(&read)?;
+        self.names_apart(&read)?;
+        let kiosk = read.kiosk.address;
+        if !kiosk.get_ref().ip().is_loopback() {
+            let problem = format!(
+                "the kiosk may only listen on loopback: write 127.0.0.1:{}",
+                kiosk.get_ref().port()
+            );
+            return Err(self.wrong(kiosk.span().start, problem));
+        }
+        let host = read.office.host;
+        let local = host.get_ref() == "localhost"
+            || host
+                .get_ref()
+                .parse()
+                .is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        if !read.office.tls && !local {
+            let problem = "without TLS the broker must be on this machine: write tls = true".to_owned();
+            return Err(self.wrong(host.span().start, problem));
+        }
+        let root = match read.office.root {
+            None => TopicRoot::default(),
+            Some(root) => root
+                .get_ref()
+                .parse()
+                .map_err(|error| self.wrong(root.span().start, format!("{error}")))?,
+        };
+        let compartments = read.compartments.iter().map(|entry| entry.get_ref());
+        Ok(Settings {
+            secrets: read.cabinet.secrets,
+            layout,
+            lock_ports: read
+                .lock_ports
+                .iter()
+                .map(|port| PortSettings {
+                    path: port.get_ref().path.clone(),
+                    baud: baud(port.get_ref()),
+                })
+                .collect(),
+            boards: compartments
+                .clone()
+                .map(|place| (place.id, place.board))
+                .collect(),
+            compartments: compartments
+                .map(|place| CompartmentLayout {
+                    id: place.id,
+                    size: place.size,
+                    reachable: place.reachable,
+                })
+                .collect(),
+            scanners: read
+                .scanners
+                .into_iter()
+                .map(|scanner| scanner.into_inner())
+                .map(|scanner| Scanner {
+                    name: scanner.name,
+                    port: PortSettings {
+                        path: scanner.path,
+                        baud: scanner.baud,
+                    },
+                })
+                .collect(),
+            directory: read.journal.directory,
+            keep_days: read.journal.keep_days,
+            kiosk: kiosk.into_inner(),
+            utc_offset_minutes: read.kiosk.utc_offset_minutes,
+            office: Office {
+                host: host.into_inner(),
+                port: read.office.port,
+                tls: read.office.tls,
+                root,
+            },
+            catalogue: read.catalogue.path,
+            trust: read.clock.trust,
+        })
+    }
+
+    fn layout(&self, read: &File) -> Result<Layout, SettingsError> {
+        if read.compartments.is_empty() {
+            let problem = "no compartment: write at least one [[lock-port]], [[board]] and [[compartment]]";
+            return Err(self.wrong(0, problem.to_owned()));
+        }
+        let mut ports = Vec::new();
+        for entry in &read.lock_ports {
+            let port = entry.get_ref();
+            let family = Family::named(port.family.get_ref()).ok_or_else(|| {
+                let known: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
+                let problem = format!(
+                    "no family of boards is called {:?}: write one of {}",
+                    port.family.get_ref(),
+                    known.join(", ")
+                );
+                self.wrong(port.family.span().start, problem)
+            })?;
+            ports.push(BusPort {
+                name: port.name.clone(),
+                family,
+                baud: baud(port),
+                echo: port.echo,
+            });
+        }
+        let boards: Vec<BusBoard> = read.boards.iter().map(|entry| board(entry.get_ref())).collect();
+        let mut locks = Vec::new();
+        for entry in &read.compartments {
+            let place = entry.get_ref();
+            let channel = Channel::new(place.channel).ok_or_else(|| {
+                let problem = format!(
+                    "channel {} cannot be: locks count from 1 to {}",
+                    place.channel,
+                    Channel::MAX
+                );
+                self.wrong(entry.span().start, problem)
+            })?;
+            let of_board = read
+                .boards
+                .iter()
+                .any(|board| board.get_ref().id == place.board && board.get_ref().inverted);
+            locks.push(BusLock {
+                compartment: place.id,
+                board: place.board,
+                channel,
+                polarity: if place.inverted.unwrap_or(of_board) {
+                    Polarity::Inverted
+                } else {
+                    Polarity::AsDocumented
+                },
+            });
+        }
+        Layout::new(ports, &boards, &locks)
+            .map_err(|error| self.wrong(culprit(read, &error), error.to_string()))
+    }
+
+    fn names_apart(&self, read: &File) -> Result<(), SettingsError> {
+        for (index, scanner) in read.scanners.iter().enumerate() {
+            let name = &scanner.get_ref().name;
+            let taken = read.scanners[..index]
+                .iter()
+                .any(|other| other.get_ref().name == *name)
+                || read.lock_ports.iter().any(|port| port.get_ref().name == *name);
+            if taken {
+                let problem = format!("two ports are called {name}: give each its own name");
+                return Err(self.wrong(scanner.span().start, problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn baud(port: &fragment::LockPort) -> u32 {
+    let usual = || Family::named(port.family.get_ref()).map_or(9600, |family| family.profile().baud);
+    port.baud.unwrap_or_else(usual)
+}
+
+fn board(read: &fragment::Board) -> BusBoard {
+    BusBoard {
+        id: read.id,
+        port: read.port.clone(),
+        address: Board(read.address),
+        channels: read.channels,
+        supply: Supply(read.supply),
+    }
+}
+
+/// Where the last entry stands that the error is about.
+fn culprit(read: &File, error: &LayoutError) -> usize {
+    let port = |name: &PortName| {
+        let mut entries = read.lock_ports.iter().rev();
+        entries
+            .find(|entry| entry.get_ref().name == *name)
+            .map(|entry| entry.span())
+    };
+    let board = |id: BoardId| {
+        let mut entries = read.boards.iter().rev();
+        entries
+            .find(|entry| entry.get_ref().id == id)
+            .map(|entry| entry.span())
+    };
+    let compartment = |id: CompartmentId| {
+        let mut entries = read.compartments.iter().rev();
+        entries
+            .find(|entry| entry.get_ref().id == id)
+            .map(|entry| entry.span())
+    };
+    let span = match error {
+        LayoutError::PortTwice(name) => port(name),
+        LayoutError::BoardTwice(id)
+        | LayoutError::NoSuchPort(id, _)
+        | LayoutError::AddressTwice(_, id)
+        | LayoutError::NotOfFamily { board: id, .. } => board(*id),
+        LayoutError::CompartmentTwice(id)
+        | LayoutError::NoSuchBoard(id, _)
+        | LayoutError::NoSuchChannel(id, ..)
+        | LayoutError::LockTwice(_, id) => compartment(*id),
+    };
+    span.map_or(0, |span| span.start)
+}

@@ -1,0 +1,69 @@
+//! Tests of the settings.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config/lockerd.toml");
+
+fn refused(from: &str, to: &str) -> String {
+    assert!(EXAMPLE.contains(from), "{from}");
+    let changed = EXAMPLE.replacen(from, to, 1);
+    Settings::parse("lockerd.toml", &changed).unwrap_err().to_string()
+}
+
+fn line_of(part: &str) -> usize {
+    EXAMPLE[..EXAMPLE.find(part).unwrap()].matches('\n').count() + 1
+}
+
+#[test]
+fn the_example_can_be_used() {
+    let settings = Settings::parse("lockerd.toml", EXAMPLE).unwrap();
+    assert_eq!(settings.compartments.len(), 24);
+    assert_eq!(settings.lock_ports[0].baud, 9600);
+    assert_eq!(settings.keep_days, 190);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_what_to_write() {
+    let said = refused("keep-days", "keep-day");
+    assert!(
+        said.starts_with(&format!("lockerd.toml:{}:1: ", line_of("keep-days"))),
+        "{said}"
+    );
+    assert!(said.contains("keep-day") && said.contains("keep-days"), "{said}");
+}
+
+#[test]
+fn a_board_on_a_missing_port_is_refused() {
+    let said = refused("port = \"locks\"", "port = \"lock\"");
+    assert!(
+        said.contains("port lock") && said.contains("name one that is"),
+        "{said}"
+    );
+    assert!(said.contains(&format!(":{}:", line_of("[[board]]"))), "{said}");
+}
+
+#[test]
+fn compartments_on_one_lock_are_refused() {
+    let said = refused("id = 2\nboard = 1\nchannel = 2", "id = 2\nboard = 1\nchannel = 1");
+    assert!(said.contains("same lock"), "{said}");
+    let said = refused("id = 2\nboard = 1\nchannel = 2", "id = 1\nboard = 1\nchannel = 2");
+    assert!(said.contains("compartment 1 is there twice"), "{said}");
+}
+
+#[test]
+fn what_others_could_reach_is_refused() {
+    let said = refused("127.0.0.1:8080", "0.0.0.0:8080");
+    assert!(said.contains("write 127.0.0.1:8080"), "{said}");
+    let said = refused("tls = true", "tls = false");
+    assert!(said.contains("write tls = true"), "{said}");
+}
+
+#[test]
+fn an_unknown_family_lists_the_known_ones() {
+    let said = refused(
+        &format!("family = \"{}\"", Family::ALL[0].name()),
+        "family = \"9B\"",
+    );
+    assert!(said.contains(Family::ALL[0].name()), "{said}");
+}
