@@ -8,6 +8,7 @@ pub mod documents;
 pub mod engine;
 pub mod journal;
 pub mod kiosk;
+pub mod office_link;
 pub mod scanner;
 pub mod secrets;
 pub mod serial;
