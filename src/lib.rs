@@ -6,6 +6,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod documents;
 pub mod engine;
+pub mod index;
 pub mod journal;
 pub mod kiosk;
 pub mod office_link;

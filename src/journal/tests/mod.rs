@@ -67,3 +67,23 @@ pub(super) fn segments(directory: &Path) -> Vec<std::path::PathBuf> {
     paths.sort();
     paths
 }
+
+/// For the tests of what reads journals: a journal in a directory.
+pub(crate) fn open_journal(directory: &Path) -> Journal {
+    resume(directory, b"")
+}
+
+/// For the tests of what reads journals: appends real events.
+pub(crate) fn append_events(journal: &mut Journal, count: u64) {
+    let first = journal.last_seq() + 1;
+    let before = journal.reader().record_at(first - 1).unwrap();
+    let previous = before.map_or(office_protocol::Digest::ZERO, |record| {
+        office_protocol::Digest::of(&record.event)
+    });
+    let (records, _) = events::chain(first, count, previous);
+    for record in records {
+        if journal.append(&[record]).unwrap().wants_checkpoint {
+            journal.roll(b"", 0).unwrap();
+        }
+    }
+}
