@@ -3,4 +3,5 @@
 pub mod certificates;
 pub mod intake;
 pub mod keys;
+pub mod mqtt;
 pub mod page;

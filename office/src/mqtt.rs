@@ -1,0 +1,284 @@
+//! The hub's connection to the broker; the only file of the hub that names rumqttc.
+//!
+//! After any error the connection is thrown away, with all that it remembers, and a new one made: cabinets send again from the
+//! positions that they are told.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use office_protocol::{CabinetId, Signature, Signed, Topic, TopicRoot};
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, IncomingPacketSizeLimit, MqttOptions, Packet, Publish,
+    PublishOptions, PublishProperties, QoS, SubscribeFilter, TlsConfiguration, Transport,
+};
+use serde::Deserialize;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+/// Where the broker is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// The first levels of every topic.
+    #[serde(default = "default_root")]
+    pub root: String,
+    /// The client's name at the broker; each hub process needs its own.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Certificates; without them only a broker on this machine is allowed.
+    pub tls: Option<Tls>,
+}
+
+fn default_root() -> String {
+    TopicRoot::default().to_string()
+}
+
+fn default_name() -> String {
+    "office".into()
+}
+
+/// PEM files for TLS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The broker's certificate authority.
+    pub ca: PathBuf,
+    /// The hub's certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Settings that no connection may be made with.
+#[derive(Debug, Error)]
+pub enum BrokerError {
+    /// Plain to another machine.
+    #[error("the broker {0} is not on this machine: give certificates under [broker.tls], or use localhost")]
+    PlainBeyondLoopback(String),
+    /// A certificate file.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The topic root.
+    #[error("broker.root: {0}")]
+    Root(#[from] office_protocol::ids::InvalidId),
+}
+
+/// A message of a cabinet; not verified yet.
+#[derive(Debug, Clone)]
+pub struct Inbound {
+    /// Whose topic it came on.
+    pub cabinet: CabinetId,
+    /// Which topic.
+    pub topic: Topic,
+    /// The payload.
+    pub payload: Vec<u8>,
+    /// From the properties `key` and `signature`; none when they are missing or malformed.
+    pub signature: Option<Signature>,
+}
+
+/// A message to a cabinet.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    /// To whom.
+    pub cabinet: CabinetId,
+    /// On which topic.
+    pub topic: Topic,
+    /// Payload and signature.
+    pub signed: Signed,
+    /// Kept by the broker for who comes later.
+    pub retain: bool,
+    /// Dropped by the broker after this.
+    pub expires_in: Option<Duration>,
+}
+
+/// The largest packet that is taken from the broker.
+const INCOMING_BYTES_MAX: u32 = 4 * 1024 * 1024;
+const REQUESTS_MAX: usize = 1_024;
+const RECONNECT_WAIT: Duration = Duration::from_secs(1);
+
+/// Checked settings, ready to connect.
+pub struct Connector {
+    root: TopicRoot,
+    options: MqttOptions,
+}
+
+impl Connector {
+    /// Checks the settings and reads the certificates.
+    ///
+    /// # Errors
+    /// [`BrokerError`].
+    pub fn new(settings: &Settings) -> Result<Self, BrokerError> {
+        let mut options = MqttOptions::new(settings.name.clone(), (settings.host.clone(), settings.port));
+        options
+            .set_keep_alive(20)
+            .set_clean_start(true)
+            .set_connect_timeout(Duration::from_secs(10))
+            .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(INCOMING_BYTES_MAX));
+        match &settings.tls {
+            Some(tls) => {
+                let read = |path: &PathBuf| {
+                    std::fs::read(path).map_err(|source| BrokerError::File {
+                        path: path.clone(),
+                        source,
+                    })
+                };
+                options.set_transport(Transport::tls_with_config(TlsConfiguration::Simple {
+                    ca: read(&tls.ca)?,
+                    alpn: None,
+                    client_auth: Some((read(&tls.certificate)?, read(&tls.key)?)),
+                }));
+            }
+            None if is_local(&settings.host) => {}
+            None => return Err(BrokerError::PlainBeyondLoopback(settings.host.clone())),
+        }
+        Ok(Self {
+            root: settings.root.parse()?,
+            options,
+        })
+    }
+
+    /// Connects, and again after every error, until `outbound` is closed. `online` tells whether it is connected and subscribed.
+    pub async fn run(
+        self,
+        inbound: mpsc::Sender<Inbound>,
+        mut outbound: mpsc::Receiver<Outbound>,
+        online: watch::Sender<bool>,
+    ) {
+        loop {
+            let over = self.connection(&inbound, &mut outbound, &online).await;
+            online.send_replace(false);
+            match over {
+                Over::Closed => return,
+                Over::Lost(reason) => tracing::warn!(%reason, "the broker is gone, trying again"),
+            }
+            tokio::time::sleep(RECONNECT_WAIT).await;
+        }
+    }
+
+    async fn connection(
+        &self,
+        inbound: &mpsc::Sender<Inbound>,
+        outbound: &mut mpsc::Receiver<Outbound>,
+        online: &watch::Sender<bool>,
+    ) -> Over {
+        let (client, mut events) = AsyncClient::builder(self.options.clone())
+            .capacity(REQUESTS_MAX)
+            .build();
+        loop {
+            tokio::select! {
+                event = events.poll() => match event {
+                    Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                        let filters = Topic::office_filters(&self.root)
+                            .map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
+                        if let Err(error) = client.try_subscribe_many(filters) {
+                            return Over::Lost(error.to_string());
+                        }
+                    }
+                    Ok(Event::Incoming(Packet::SubAck(_))) => {
+                        tracing::info!("connected to the broker");
+                        online.send_replace(true);
+                    }
+                    Ok(Event::Incoming(Packet::Publish(publish))) => {
+                        if let Some(message) = self.received(&publish)
+                            && inbound.send(message).await.is_err()
+                        {
+                            return Over::Closed;
+                        }
+                    }
+                    Ok(Event::Incoming(_) | Event::Outgoing(_) | Event::Auth(_)) => {}
+                    Err(ConnectionError::RequestsDone) => return Over::Closed,
+                    Err(error) => return Over::Lost(error.to_string()),
+                },
+                message = outbound.recv() => match message {
+                    None => return Over::Closed,
+                    Some(message) => {
+                        // A full channel must not stop the polling: what is lost here is sent again by its owner.
+                        if let Err(error) = self.publish(&client, message) {
+                            return Over::Lost(error);
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    fn publish(&self, client: &AsyncClient, message: Outbound) -> Result<(), String> {
+        let signature = &message.signed.signature;
+        let properties = PublishProperties {
+            message_expiry_interval: message
+                .expires_in
+                .map(|wait| u32::try_from(wait.as_secs()).unwrap_or(u32::MAX)),
+            user_properties: vec![
+                ("key".into(), signature.key.to_string()),
+                ("signature".into(), signature.text()),
+            ],
+            ..PublishProperties::default()
+        };
+        let options = PublishOptions::at_least_once()
+            .retain(message.retain)
+            .properties(properties);
+        let topic = message.topic.of(&self.root, &message.cabinet);
+        client
+            .try_publish(topic, message.signed.bytes, options)
+            .map_err(|error| error.to_string())
+    }
+
+    fn received(&self, publish: &Publish) -> Option<Inbound> {
+        let (cabinet, topic) = Topic::parse(&self.root, std::str::from_utf8(&publish.topic).ok()?)?;
+        let properties = publish.properties.as_ref();
+        let text = |name: &str| {
+            let mut all = properties?.user_properties.iter();
+            all.find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        };
+        let signature = text("key")
+            .zip(text("signature"))
+            .and_then(|(key, signature)| Signature::from_text(key, signature));
+        Some(Inbound {
+            cabinet,
+            topic,
+            payload: publish.payload.to_vec(),
+            signature,
+        })
+    }
+}
+
+enum Over {
+    /// The hub is stopping.
+    Closed,
+    Lost(String),
+}
+
+fn is_local(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_certificates_only_a_broker_on_this_machine_is_allowed() {
+        let settings = |host: &str| Settings {
+            host: host.into(),
+            port: 1883,
+            root: default_root(),
+            name: default_name(),
+            tls: None,
+        };
+        assert!(Connector::new(&settings("127.0.0.1")).is_ok());
+        assert!(matches!(
+            Connector::new(&settings("broker.example")),
+            Err(BrokerError::PlainBeyondLoopback(_))
+        ));
+    }
+}
