@@ -26,7 +26,7 @@ pub(super) fn enter_digits(
     };
     let hints = html! {
         @if wrong { (page.warning(page.say(M::WrongDigits))) }
-        @if length > 8 { p { (page.say(M::TwelveWhy)) } }
+        @if length > 8 && !wrong && wait_until.is_none() { p { (page.say(M::TwelveWhy)) } }
         (waiting(page, M::WaitTry, wait_until))
     };
     page.keypad(&pad, &page.fill(M::EnterDigits, length), &hints, &html! {})
@@ -39,7 +39,7 @@ pub(super) fn enter_second_factor(
     wait_until: Option<Monotonic>,
 ) -> Markup {
     let hints = html! {
-        @if wrong { (page.warning(page.say(M::WrongDigits))) }
+        @if wrong { (page.warning(page.say(if kind == SecondFactorKind::Pass { M::WrongPass } else { M::WrongDigits }))) }
         (waiting(page, M::WaitPin, wait_until))
     };
     let title = match kind {
@@ -113,7 +113,7 @@ pub(super) fn took_everything(page: &Page<'_>, work: &DoorWork, more: u16) -> Ma
             (page.door(work.compartment, false))
             div {
                 h1.big { (page.say(M::TookEverything)) }
-                @if more > 0 { p { (page.fill(M::NextDoor, more)) } }
+                @if more > 0 { p { (page.fill(M::MoreDoors, more)) } }
             }
         }
         (actions(&html! {

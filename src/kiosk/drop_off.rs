@@ -157,9 +157,9 @@ pub(super) fn slip(
             @if let Some(code) = qr::svg(code, page.say(M::QrLabel)) { (code) }
             div.scroll {
                 p.digits { (grouped(digits)) }
-                p.reference { (page.fill(M::Reference, reference)) }
-                p { (page.say(also)) }
                 (page.warning(page.say(M::NotYetReceived)))
+                p { (page.say(also)) }
+                p.reference { (page.fill(M::Reference, reference)) }
             }
         }
         (actions(&html! {
@@ -202,10 +202,10 @@ pub(super) fn receipt(page: &Page<'_>, receipt: &Receipt<'_>) -> Markup {
             @if let Some(proof) = qr::svg(receipt.proof, page.say(M::QrLabel)) { (proof) }
             div.scroll {
                 @if let Some(second) = receipt.second { p { strong { (page.fill(M::SecondDigits, second)) } } }
+                @if receipt.unverified { (page.warning(page.say(M::Unverified))) }
                 p.reference { (page.fill(M::Reference, receipt.reference)) }
                 p { (page.local_time(receipt.received)) }
                 p { (page.say(M::ReceivedSealed)) }
-                @if receipt.unverified { (page.warning(page.say(M::Unverified))) }
                 p { (page.say(M::PhotographThis)) }
             }
         }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::collection::waiting;
 use super::messages::Message as M;
 use super::page::{actions, finish};
 use super::parts::{Look, Page, button, tap};
@@ -25,7 +26,7 @@ pub(super) fn home(page: &Page<'_>, drop_offs: &DropOffs) -> Markup {
                         strong { (page.say(M::HandInClosed)) }
                         @if !nearby.is_empty() {
                             span { (page.say(M::Nearby)) }
-                            @for place in nearby.iter().take(2) {
+                            @for place in nearby.iter().take(if page.view.appearance.large { 1 } else { 2 }) {
                                 span {
                                     @match page.language() { Language::Zh => (place.zh), Language::En => (place.en) }
                                 }
@@ -41,7 +42,7 @@ pub(super) fn home(page: &Page<'_>, drop_offs: &DropOffs) -> Markup {
 
 pub(super) fn more_time(page: &Page<'_>) -> Markup {
     html! {
-        div.middle { h1.big { (page.say(M::MoreTimeTitle)) } }
+        div.middle { h1.big { (page.say(M::MoreTimeTitle)) } (waiting(page, M::HomeIn, page.view.until)) }
         (actions(&html! {
             (finish(page, Look::Plain))
             (page.button(Look::Primary, M::MoreTime, &Action::MoreTime))

@@ -25,11 +25,7 @@ pub fn render(view: &View, catalogue: &Catalogue, now: Monotonic, utc_offset_min
     html! {
         div.kiosk.large[appearance.large].contrast[appearance.contrast] lang=(lang) {
             main.main {
-                @if !view.notices.is_empty() {
-                    div.notices role="status" {
-                        @for notice in &view.notices { span.notice { (WARNING_SIGN) (page.say(notice_message(*notice))) } }
-                    }
-                }
+                (notices(&page))
                 (screen(&page))
             }
             (rail(&page))
@@ -67,6 +63,33 @@ pub fn shell(view: &View, assets: &str) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What does not work, what matters most to a person first; as many as leave room for the screen, and all of them under help.
+fn notices(page: &Page<'_>) -> Markup {
+    let mut notices = page.view.notices.clone();
+    notices.sort_by_key(|notice| urgency(*notice));
+    if page.view.screen != Screen::Help {
+        notices.truncate(if page.view.appearance.large { 2 } else { 3 });
+    }
+    html! {
+        @if !notices.is_empty() {
+            div.notices role="status" {
+                @for notice in notices { span.notice { (WARNING_SIGN) (page.say(notice_message(notice))) } }
+            }
+        }
+    }
+}
+
+const fn urgency(notice: Notice) -> u8 {
+    match notice {
+        Notice::ScannerLost => 0,
+        Notice::DoorsUnreachable => 1,
+        Notice::Offline => 2,
+        Notice::Full => 3,
+        Notice::DropOffsRefused => 4,
+        Notice::ClockUntrusted => 5,
     }
 }
 

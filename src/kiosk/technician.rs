@@ -45,12 +45,11 @@ fn state(page: &Page<'_>, row: &CompartmentRow) -> String {
         CompartmentRow { occupied: true, .. } => M::StateOccupied,
         CompartmentRow { occupied: false, .. } => M::StateFree,
     };
-    let sign = if row.unreachable || row.withdrawn.is_some() {
-        "⚠ "
+    if row.unreachable || row.withdrawn.is_some() {
+        format!("⚠ {}", page.say(duty))
     } else {
-        ""
-    };
-    format!("{sign}{} · {}", page.say(duty), page.say(door))
+        format!("{} · {}", page.say(duty), page.say(door))
+    }
 }
 
 fn choices(page: &Page<'_>, row: &CompartmentRow) -> Markup {
