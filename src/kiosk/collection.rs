@@ -161,7 +161,7 @@ pub(super) fn done(page: &Page<'_>, done: Done, more: u16) -> Markup {
             @if done == Done::ComplaintNoted {
                 @if let Some(reference) = &page.view.reference { p { (page.fill(M::Reference, reference)) } }
             }
-            @if more == 0 { (stars(page)) }
+            @if more == 0 { p { (page.say(M::RateTitle)) } (stars(page)) }
         }
         (actions(&html! {
             @if more > 0 {
@@ -177,7 +177,6 @@ pub(super) fn done(page: &Page<'_>, done: Done, more: u16) -> Markup {
 /// One to five, in a row.
 pub(super) fn stars(page: &Page<'_>) -> Markup {
     html! {
-        p { (page.say(M::RateTitle)) }
         div.stars {
             @for stars in 1..=5_u8 {
                 button.button.plain.star type="button" aria-label=(page.fill(M::Stars, stars))
