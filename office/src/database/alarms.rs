@@ -1,0 +1,142 @@
+//! Alarms that stand or stood: the cabinets' own and the hub's about them.
+
+use office_protocol::Timestamp;
+use serde::Serialize;
+
+use super::{Database, DatabaseError, Writing};
+
+/// Who raised an alarm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The cabinet, by an event.
+    Cabinet,
+    /// The hub.
+    Hub,
+}
+
+impl Source {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Cabinet => "cabinet",
+            Self::Hub => "hub",
+        }
+    }
+}
+
+/// What an alarm is about.
+#[derive(Debug, Clone, Copy)]
+pub struct AlarmKey<'a> {
+    /// The cabinet.
+    pub cabinet: &'a str,
+    /// The alarm's code.
+    pub alarm: &'a str,
+    /// Who says so.
+    pub source: Source,
+    /// Where.
+    pub compartment: Option<i64>,
+}
+
+/// One alarm. Times are milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct ListedAlarm {
+    /// Its number.
+    pub id: i64,
+    /// The cabinet.
+    pub cabinet: String,
+    /// What.
+    pub alarm: String,
+    /// `cabinet` or `hub`.
+    pub source: String,
+    /// Where.
+    pub compartment: Option<i64>,
+    /// When first.
+    pub raised: i64,
+    /// When last.
+    pub last: i64,
+    /// How often since then.
+    pub times: i64,
+    /// When it ended.
+    pub cleared: Option<i64>,
+}
+
+/// Raises an alarm, or counts it when it stands already.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn raise(tx: &mut Writing, key: AlarmKey<'_>, now: Timestamp) -> Result<(), DatabaseError> {
+    let counted = sqlx::query(
+        "UPDATE alarms SET times = times + 1, last = $5 WHERE cabinet = $1 AND alarm = $2 AND source = $3 \
+         AND COALESCE(compartment, -1) = COALESCE($4, -1) AND cleared IS NULL",
+    )
+    .bind(key.cabinet)
+    .bind(key.alarm)
+    .bind(key.source.as_str())
+    .bind(key.compartment)
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await?;
+    if counted.rows_affected() == 0 {
+        sqlx::query(
+            "INSERT INTO alarms (cabinet, alarm, source, compartment, raised, last) VALUES ($1, $2, $3, $4, $5, $5)",
+        )
+        .bind(key.cabinet)
+        .bind(key.alarm)
+        .bind(key.source.as_str())
+        .bind(key.compartment)
+        .bind(now.as_millis())
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Ends an alarm that stands.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn clear(tx: &mut Writing, key: AlarmKey<'_>, now: Timestamp) -> Result<(), DatabaseError> {
+    sqlx::query(
+        "UPDATE alarms SET cleared = $5 WHERE cabinet = $1 AND alarm = $2 AND source = $3 \
+         AND COALESCE(compartment, -1) = COALESCE($4, -1) AND cleared IS NULL",
+    )
+    .bind(key.cabinet)
+    .bind(key.alarm)
+    .bind(key.source.as_str())
+    .bind(key.compartment)
+    .bind(now.as_millis())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+impl Database {
+    /// Lists alarms, newest first; only those that stand unless `all`.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn alarms(&self, all: bool, limit: u32) -> Result<Vec<ListedAlarm>, DatabaseError> {
+        Ok(sqlx::query_as(
+            "SELECT id, cabinet, alarm, source, compartment, raised, last, times, cleared FROM alarms \
+             WHERE $1 OR cleared IS NULL ORDER BY last DESC, id DESC LIMIT $2",
+        )
+        .bind(all)
+        .bind(i64::from(limit))
+        .fetch_all(self.read())
+        .await?)
+    }
+
+    /// An operator has seen to it.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn clear_alarm(&self, id: i64, now: Timestamp) -> Result<bool, DatabaseError> {
+        let mut tx = self.writing().await?;
+        let done = sqlx::query("UPDATE alarms SET cleared = $2 WHERE id = $1 AND cleared IS NULL")
+            .bind(id)
+            .bind(now.as_millis())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() > 0)
+    }
+}

@@ -1,0 +1,264 @@
+//! What the hub keeps, on a real SQLite file: once, in order, whole after reopening, and nothing that was forged.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use office::database::{consignments, events};
+use office_protocol::document::{DocumentName, Expected, ExpectedConsignment};
+use office_protocol::event::{Alarm, Size};
+use office_protocol::{Branch, CompartmentId, Digest, EventBody, Presence, Purpose, Seq, Topic};
+use support::{TestCabinet, hub, hub_with, position};
+
+#[tokio::test]
+async fn a_status_is_answered_and_events_are_confirmed_after_they_are_stored() {
+    let place = tempfile::tempdir().unwrap();
+    let mut cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place.path(), &cabinet).await;
+    let status = cabinet.status(Presence::Online);
+    let out = hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
+    let answer = position(&hub, &out).unwrap();
+    assert_eq!(
+        (answer.seq, answer.hash, answer.answers),
+        (Seq::ZERO, Digest::ZERO, Some(1))
+    );
+    let documents = out.iter().filter(|message| message.retained).count();
+    assert_eq!(documents, DocumentName::ALL.len());
+    cabinet.rate(64);
+    let out = hub
+        .take(cabinet.sends(Topic::Event, cabinet.events(1, 64, vec![])))
+        .await
+        .unwrap();
+    let confirmed = position(&hub, &out).unwrap();
+    assert_eq!(
+        (confirmed.seq, confirmed.hash),
+        (Seq(64), Digest::of(&cabinet.journal[63]))
+    );
+    assert_eq!(confirmed.start, cabinet.start);
+}
+
+#[tokio::test]
+async fn what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let mut cabinet = TestCabinet::new("PORT-7");
+    cabinet.rate(30);
+    let first = hub_with(place.path(), &cabinet).await;
+    let status = cabinet.status(Presence::Online);
+    first.take(cabinet.sends(Topic::Status, status)).await.unwrap();
+    first
+        .take(cabinet.sends(Topic::Event, cabinet.events(1, 20, vec![])))
+        .await
+        .unwrap();
+    // Nothing is closed in good order: the next process finds the file and its log as they are.
+    let second = hub(place.path(), &[]).await;
+    second
+        .take(cabinet.sends(Topic::Event, cabinet.events(11, 30, vec![])))
+        .await
+        .unwrap();
+    let found = second.database.verify().await.unwrap();
+    assert!(found.is_intact());
+    assert_eq!((found.events, found.branches), (30, 1));
+    let filter = events::Filter {
+        ascending: true,
+        limit: 100,
+        ..Default::default()
+    };
+    let stored = second.database.events(&filter).await.unwrap();
+    let bytes: Vec<&[u8]> = stored
+        .iter()
+        .map(|listed| listed.event.get().as_bytes())
+        .collect();
+    assert_eq!(bytes, cabinet.journal, "byte for byte what the cabinet wrote");
+}
+
+#[tokio::test]
+async fn a_fork_keeps_both_histories_and_is_an_alarm() {
+    let place = tempfile::tempdir().unwrap();
+    let (mut old, mut new) = (TestCabinet::new("PORT-7"), TestCabinet::new("PORT-7"));
+    old.rate(5);
+    new.journal = old.journal.clone();
+    old.rate(3);
+    new.write(EventBody::PowerChanged { mains: false });
+    let hub = hub_with(place.path(), &old).await;
+    let status = old.status(Presence::Online);
+    hub.take(old.sends(Topic::Status, status)).await.unwrap();
+    hub.take(old.sends(Topic::Event, old.events(1, 8, vec![])))
+        .await
+        .unwrap();
+    let out = hub
+        .take(new.sends(Topic::Event, new.events(6, 6, vec![])))
+        .await
+        .unwrap();
+    assert_eq!(position(&hub, &out).unwrap().branch, Branch(1));
+    let found = hub.database.verify().await.unwrap();
+    assert!(found.is_intact());
+    assert_eq!((found.events, found.branches), (9, 2));
+    let alarms = hub.database.alarms(false, 10).await.unwrap();
+    assert_eq!(alarms.len(), 1);
+    assert_eq!(alarms[0].alarm, "fork");
+}
+
+#[tokio::test]
+async fn forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm() {
+    let place = tempfile::tempdir().unwrap();
+    let mut cabinet = TestCabinet::new("PORT-7");
+    cabinet.rate(3);
+    let hub = hub_with(place.path(), &cabinet).await;
+    let mut altered = cabinet.events(1, 3, vec![]);
+    let stars = altered
+        .bytes
+        .windows(9)
+        .position(|text| text == b"\"stars\":1")
+        .unwrap();
+    altered.bytes[stars + 8] = b'5';
+    for topic in [
+        Topic::Event,
+        Topic::Status,
+        Topic::State,
+        Topic::Reply,
+        Topic::Reported(DocumentName::Staff),
+    ] {
+        let out = hub.take(cabinet.sends(topic, altered.clone())).await.unwrap();
+        assert!(out.is_empty());
+    }
+    let stranger = TestCabinet::new("PORT-99");
+    hub.take(stranger.sends(Topic::Event, altered)).await.unwrap();
+    assert_eq!(hub.database.verify().await.unwrap().events, 0);
+    let listed = hub.database.cabinets(None).await.unwrap();
+    assert_eq!((listed.len(), listed[0].forged), (1, 5));
+    let alarms = hub.database.alarms(false, 10).await.unwrap();
+    let alarms: Vec<(&str, i64)> = alarms.iter().map(|row| (row.alarm.as_str(), row.times)).collect();
+    assert_eq!(alarms, [("unknown-cabinet", 1), ("forgery", 5)]);
+}
+
+#[tokio::test]
+async fn verify_finds_what_was_changed_behind_the_hubs_back() {
+    let place = tempfile::tempdir().unwrap();
+    let mut cabinet = TestCabinet::new("PORT-7");
+    cabinet.rate(9);
+    let hub = hub_with(place.path(), &cabinet).await;
+    hub.take(cabinet.sends(Topic::Event, cabinet.events(1, 9, vec![])))
+        .await
+        .unwrap();
+    let mut tx = hub.database.writing().await.unwrap();
+    sqlx::query("UPDATE events SET bytes = replace(bytes, '\"stars\":2', '\"stars\":4') WHERE seq = 3")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let found = hub.database.verify().await.unwrap();
+    assert!(!found.is_intact());
+    assert_eq!(found.faults, ["PORT-7 0 3", "PORT-7 0 4"]);
+}
+
+#[tokio::test]
+async fn consignments_and_alarms_follow_the_events() {
+    let place = tempfile::tempdir().unwrap();
+    let mut cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place.path(), &cabinet).await;
+    let (consignment, compartment) = ("PORT-7.1".parse().unwrap(), CompartmentId(4));
+    cabinet.write(EventBody::DroppedOff {
+        consignment,
+        compartment,
+        application: Some("A-1".parse().unwrap()),
+        item: None,
+        envelope: None,
+        unverified: false,
+        sealed: None,
+    });
+    cabinet.write(EventBody::AlarmRaised {
+        alarm: Alarm::DoorOpen,
+        compartment: Some(compartment),
+    });
+    hub.take(cabinet.sends(Topic::Event, cabinet.events(1, 2, vec![])))
+        .await
+        .unwrap();
+    let listed = hub
+        .database
+        .consignments(&consignments::Filter {
+            limit: 9,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (listed[0].state.as_str(), listed[0].compartment),
+        ("dropped-off", 4)
+    );
+    assert_eq!(hub.database.alarms(false, 9).await.unwrap().len(), 1);
+    let consignment = "PORT-7.1".parse().unwrap();
+    cabinet.write(EventBody::Cleared {
+        consignment,
+        compartment,
+        staff: "wang".parse().unwrap(),
+        envelope: None,
+    });
+    cabinet.write(EventBody::AlarmCleared {
+        alarm: Alarm::DoorOpen,
+        compartment: Some(compartment),
+    });
+    hub.take(cabinet.sends(Topic::Event, cabinet.events(3, 4, vec![])))
+        .await
+        .unwrap();
+    let listed = hub
+        .database
+        .consignments(&consignments::Filter {
+            limit: 9,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    assert_eq!(listed[0].state, "cleared");
+    assert!(hub.database.alarms(false, 9).await.unwrap().is_empty());
+    let due = hub
+        .database
+        .due_deliveries("approval", office::clock::now())
+        .await
+        .unwrap();
+    assert_eq!(due.len(), 1, "the clearing waits until the drop-off was told");
+    hub.database
+        .delivered(due[0].id, office::clock::now())
+        .await
+        .unwrap();
+    let due = hub
+        .database
+        .due_deliveries("approval", office::clock::now())
+        .await
+        .unwrap();
+    assert_eq!(due[0].kind, "cleared");
+}
+
+#[tokio::test]
+async fn a_document_keeps_its_version_until_its_content_changes() {
+    let place = tempfile::tempdir().unwrap();
+    let cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place.path(), &cabinet).await;
+    let expected = async || {
+        let documents = hub.documents(&cabinet.id).await.unwrap();
+        let message = documents
+            .into_iter()
+            .find(|message| message.topic == Topic::Desired(DocumentName::Expected));
+        let signed = message.unwrap().signed;
+        let keys = hub.keys.key_set(1);
+        let bytes = keys.check(&signed, Purpose::Document, &cabinet.id).unwrap();
+        serde_json::from_slice::<Expected>(bytes).unwrap()
+    };
+    assert_eq!(expected().await.version, 1);
+    assert_eq!(expected().await.version, 1);
+    let coming = ExpectedConsignment {
+        consignment: "PERMIT-1".parse().unwrap(),
+        application: "A-1".parse().unwrap(),
+        person: "P-1".parse().unwrap(),
+        size: Size::Medium,
+    };
+    hub.database
+        .expect(&cabinet.id, &coming, office::clock::now())
+        .await
+        .unwrap();
+    assert_eq!(
+        expected().await,
+        Expected {
+            version: 2,
+            consignments: vec![coming]
+        }
+    );
+}
