@@ -275,6 +275,10 @@ impl Hub {
     }
 
     /// What an event means for alarms and single-use passes.
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "all others only matter to the read model"
+    )]
     async fn note(&self, tx: &mut Writing, cabinet: &CabinetId, event: &Event) -> Result<(), DatabaseError> {
         let id = cabinet.as_str();
         match &event.body {
@@ -294,7 +298,6 @@ impl Hub {
                     raise(tx, id, "pass-used-elsewhere", Source::Hub, None).await
                 }
             }
-            #[allow(clippy::wildcard_enum_match_arm)] // all others only matter to the read model
             _ => Ok(()),
         }
     }

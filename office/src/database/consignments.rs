@@ -73,6 +73,10 @@ struct Arrival<'a> {
 ///
 /// # Errors
 /// [`DatabaseError`].
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "says nothing of a consignment's place"
+)]
 pub async fn apply(
     tx: &mut Writing,
     cabinet: &CabinetId,
@@ -182,7 +186,6 @@ pub async fn apply(
             inside,
             ..
         } => place.confirmed(tx, id.as_str(), *inside).await,
-        #[allow(clippy::wildcard_enum_match_arm)] // says nothing of a consignment's place
         _ => Ok(()),
     }
 }

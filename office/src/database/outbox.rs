@@ -25,6 +25,10 @@ pub struct Delivery {
 }
 
 /// What webhooks tell of.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the approval system is told of hand-overs only"
+)]
 fn told(body: &EventBody) -> Option<&'static str> {
     match body {
         EventBody::DroppedOff { .. } => Some("dropped-off"),
@@ -35,7 +39,6 @@ fn told(body: &EventBody) -> Option<&'static str> {
         EventBody::Collected { .. } => Some("collected"),
         EventBody::Recalled { .. } => Some("recalled"),
         EventBody::Disputed { .. } => Some("disputed"),
-        #[allow(clippy::wildcard_enum_match_arm)] // the approval system is told of hand-overs only
         _ => None,
     }
 }
