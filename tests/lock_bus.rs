@@ -537,6 +537,19 @@ fn a_lost_port_answers_what_waited_and_its_return_reads_anew() {
 }
 
 #[test]
+fn our_own_delay_is_neither_a_silent_board_nor_the_end_of_a_frame() {
+    let mut rig = Rig::settled(1);
+    rig.unlock(1, 1, 1);
+    let half = |rig: &mut Rig, bytes: &[u8], late: u64| {
+        rig.now += Duration::from_millis(late);
+        rig.give(BusInput::Received(PORT, bytes));
+    };
+    half(&mut rig, &[0x8A, 0x01], 100);
+    half(&mut rig, &[0x01, 0x00, 0x8A], 1500);
+    assert_eq!(rig.outcomes(), [(1, UnlockOutcome::Opened)]);
+}
+
+#[test]
 fn a_compartment_that_is_nowhere_is_not_sent() {
     let mut rig = Rig::settled(1);
     rig.unlock(9, 9, 5);

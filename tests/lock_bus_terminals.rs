@@ -242,12 +242,12 @@ async fn noise_and_silence_are_survived() {
 #[tokio::test]
 async fn a_scanner_is_read_lost_and_found() {
     let path = directory("scanner").join("scanner");
-    let device = SimulatedScanner::new(Ending::CarriageReturn, true, 9600, Grain::Bytes);
+    let device = SimulatedScanner::new(Ending::CarriageReturn, true, 115_200, Grain::Bytes);
     let port = Port::spawn(device, &path).unwrap();
     let (sender, mut reports) = mpsc::channel(16);
     let start = Instant::now();
     let clock = move || Monotonic::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap());
-    let settings = PortSettings { path, baud: 9600 };
+    let settings = PortSettings { path, baud: 115_200 };
     let name = "scanner".parse().unwrap();
     tokio::spawn(scanner::task::run(
         name,
@@ -260,7 +260,7 @@ async fn a_scanner_is_read_lost_and_found() {
     assert!(matches!(next().await, Input::PeripheralFound { .. }));
     port.scan("LP1:CAB-1:ABCDEF").await.unwrap();
     assert!(matches!(next().await, Input::Scanned { text } if &*text == "LP1:CAB-1:ABCDEF"));
-    port.scan("x".repeat(2100)).await.unwrap();
+    port.scan([0xFF]).await.unwrap();
     assert!(matches!(next().await, Input::ScanUnreadable));
     port.unplug().await.unwrap();
     assert!(matches!(next().await, Input::PeripheralLost { .. }));

@@ -62,7 +62,8 @@ pub enum BusInput<'a> {
     Lost(PortIndex),
     /// Bytes came from a port.
     Received(PortIndex, &'a [u8]),
-    /// Only time has passed.
+    /// Time has passed and nothing waits to be read. Only this ends waits and judges silences: bytes that we
+    /// come to late, because the machine is busy, are neither a silent board nor the end of a frame.
     Tick,
 }
 
@@ -189,8 +190,10 @@ impl BusMaster {
             BusInput::Received(port, bytes) => self.received(port, bytes, now, &mut actions),
             BusInput::Tick => {}
         }
-        for port in 0..self.ports.len() {
-            self.pass_time(port, now, &mut actions);
+        if matches!(input, BusInput::Tick) {
+            for port in 0..self.ports.len() {
+                self.pass_time(port, now, &mut actions);
+            }
         }
         self.give_up_late(now, &mut actions);
         for port in 0..self.ports.len() {

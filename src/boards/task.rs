@@ -108,7 +108,11 @@ async fn act(
 
 async fn until(deadline: Option<Monotonic>, now: Monotonic) {
     match deadline {
-        Some(at) => sleep(now.until(at)).await,
+        Some(at) => {
+            sleep(now.until(at)).await;
+            // If we were late ourselves, a port's task may hold bytes that it could not hand over yet.
+            tokio::task::yield_now().await;
+        }
         None => sleep(Duration::from_secs(3600)).await,
     }
 }

@@ -153,7 +153,7 @@ impl Wire {
         rest
     }
 
-    /// The next thing that was said.
+    /// The next thing that was said. Bytes that have just been pushed are never after a silence.
     pub(super) fn next(&mut self, now: Monotonic) -> Option<Answer> {
         let ended = self.silent(now);
         if !self.skip_echo(ended) {

@@ -31,12 +31,12 @@ pub struct Framing {
 
 impl Framing {
     /// Takes bytes and returns the codes that ended.
+    ///
+    /// Bytes that come late go on with the code: `now` is when we came to read them, and a busy machine's own
+    /// delay is no silence of the scanner. Only [`Framing::tick`], with nothing left to read, ends by silence.
     #[must_use]
     pub fn handle(&mut self, bytes: &[u8], now: Monotonic) -> Vec<Scan> {
-        let mut scans: Vec<Scan> = self.tick(now).into_iter().collect();
-        for &byte in bytes {
-            scans.extend(self.take(byte));
-        }
+        let scans = bytes.iter().filter_map(|byte| self.take(*byte)).collect();
         self.heard_at = now;
         scans
     }
@@ -148,6 +148,13 @@ mod tests {
         assert_eq!(framing.tick(at(89)), None);
         assert_eq!(framing.tick(at(90)), Some(code("LP1:A")));
         assert_eq!(framing.handle(b"B\rC\r", at(91)), [code("B"), code("C")]);
+    }
+
+    #[test]
+    fn our_own_delay_does_not_cut_a_code() {
+        let mut framing = Framing::default();
+        assert_eq!(framing.handle(b"LP1:C", at(0)), []);
+        assert_eq!(framing.handle(b"AB-1\r", at(500)), [code("LP1:CAB-1")]);
     }
 
     #[test]

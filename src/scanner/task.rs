@@ -31,6 +31,8 @@ pub async fn run(
     loop {
         let deadline = framing.next_deadline();
         let inputs = tokio::select! {
+            // Bytes before silence: what waits to be read goes on with the code.
+            biased;
             event = events.recv() => match event {
                 None => return,
                 Some(PortEvent::Opened) => {
@@ -75,7 +77,11 @@ fn changed(found: &mut Option<bool>, now: bool, name: &PortName) -> Vec<Input> {
 
 async fn until(deadline: Option<Monotonic>, now: Monotonic) {
     match deadline {
-        Some(at) => sleep(now.until(at)).await,
+        Some(at) => {
+            sleep(now.until(at)).await;
+            // If we were late ourselves, the port's task may hold bytes that it could not hand over yet.
+            tokio::task::yield_now().await;
+        }
         None => sleep(Duration::from_secs(3600)).await,
     }
 }

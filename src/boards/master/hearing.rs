@@ -21,8 +21,6 @@ impl BusMaster {
         if !self.ports[port.0].open {
             return;
         }
-        // What was incomplete before a silence is over, whatever comes now.
-        self.listen(port.0, now, actions);
         let mut rest = bytes;
         while !rest.is_empty() {
             rest = self.ports[port.0].wire.push(rest, now);
