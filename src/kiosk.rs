@@ -14,6 +14,8 @@ mod parts;
 pub mod qr;
 pub mod samples;
 pub mod server;
+#[cfg(test)]
+mod server_tests;
 mod staff;
 mod technician;
 #[cfg(test)]
