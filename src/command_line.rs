@@ -1,0 +1,147 @@
+//! What may be typed: arguments → settings → work → exit code. Exit codes follow sysexits.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use office_protocol::enrolment::Identity;
+use tracing_subscriber::EnvFilter;
+
+use crate::daemon;
+use crate::journal_command::{self, JournalCommand};
+use crate::secrets;
+use crate::settings::Settings;
+
+/// The daemon of one self-service document locker
+#[derive(Debug, Parser)]
+#[command(name = "lockerd", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+struct Configured {
+    /// The settings file
+    #[arg(long, default_value = "/etc/lockerd/lockerd.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the cabinet until SIGTERM
+    Run(Configured),
+    /// Says whether the settings can be used
+    Check(Configured),
+    /// Makes the cabinet's key if there is none, and prints what the office needs to enrol it (JSON, nothing secret)
+    Identity(Configured),
+    /// Keeps the bundle that `office enrol` answered with
+    Enrol {
+        #[command(flatten)]
+        configured: Configured,
+        /// The office's answer
+        bundle: PathBuf,
+    },
+    /// Looks into the journal, also beside a running daemon
+    Journal {
+        #[command(flatten)]
+        configured: Configured,
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+}
+
+/// `arguments` begin with the program's name.
+pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _closed = error.print();
+            return ExitCode::from(if error.use_stderr() { 64 } else { 0 });
+        }
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let _already = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+    match obey(arguments.command) {
+        Ok(code) => code,
+        Err(Failure { code, message }) => {
+            eprintln!("lockerd: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// What is said at the end, and the exit code.
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: u8, message: impl std::fmt::Display) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+        }
+    }
+}
+
+fn settings(configured: &Configured) -> Result<Settings, Failure> {
+    Settings::load(&configured.config).map_err(|error| Failure::new(78, error))
+}
+
+fn obey(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(configured) => serve(settings(&configured)?),
+        Command::Check(configured) => {
+            let settings = settings(&configured)?;
+            daemon::catalogue(settings.catalogue.as_deref())
+                .map_err(|error| Failure::new(error.exit_code(), error))?;
+            println!(
+                "{}: {} compartments can be used",
+                configured.config.display(),
+                settings.compartments.len()
+            );
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Identity(configured) => {
+            let key = secrets::identity(&settings(&configured)?.secrets)
+                .map_err(|error| Failure::new(74, error))?;
+            let identity = Identity {
+                key: key.verifying_key(),
+            };
+            let json = serde_json::to_string(&identity).map_err(|error| Failure::new(70, error))?;
+            println!("{json}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Enrol { configured, bundle } => {
+            let enrolled = secrets::enrol(&settings(&configured)?.secrets, &bundle)
+                .map_err(|error| Failure::new(78, error))?;
+            println!("enrolled as {}", enrolled.cabinet);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Journal { configured, command } => {
+            let directory = settings(&configured)?.directory.join("journal");
+            journal_command::run(&directory, &command)
+        }
+    }
+}
+
+fn serve(settings: Settings) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(71, format!("the system gives no threads: {error}")))?;
+    let outcome = runtime.block_on(daemon::run(settings));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match outcome {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(error.exit_code(), error)),
+    }
+}

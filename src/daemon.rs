@@ -1,0 +1,360 @@
+//! The running daemon: opens the ports, starts one task per shell and the engine's thread, and stops them in order.
+//!
+//! Whatever fails outside of the engine, the rest goes on: a port is opened again when it is back, a lost broker is called
+//! again. Only a journal that cannot be written ends the daemon; the kiosk then loses its server and its page says that the
+//! cabinet is out of service, until systemd has started the daemon again.
+
+mod deciding;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use office_protocol::Seq;
+use thiserror::Error;
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use crate::boards;
+use crate::boards::master::{BusMaster, BusSettings};
+use crate::cabinet::Config;
+use crate::cabinet::vocabulary::Input;
+use crate::catalogue::{Catalogue, CatalogueError};
+use crate::clock::{self, Clock, NoDice};
+use crate::engine::{Disks, Engine, EngineError, Run};
+use crate::journal::{JournalError, Options, Preparer, RealDisk};
+use crate::kiosk::{self, Kiosk, KioskError};
+use crate::office_link::{self, Broker, Security};
+use crate::scanner;
+use crate::secrets::{self, Enrolment, SecretsError};
+use crate::settings::Settings;
+
+use deciding::{Deciding, Ended, Fatal, Outlets};
+
+/// Inputs that may wait for the engine.
+const INPUTS_MAX: usize = 256;
+/// Orders that may wait for the lock bus, and answers for the office.
+const WORK_MAX: usize = 64;
+/// Taps that may wait: more are refused at once.
+const TAPS_MAX: usize = 16;
+/// How long the link may take to say goodbye.
+const GOODBYE_MAX: Duration = Duration::from_secs(3);
+/// Between two looks whether a blank segment is missing.
+const PREPARE_EVERY: Duration = Duration::from_secs(30);
+
+/// Why the daemon does not run, or no longer.
+#[derive(Debug, Error)]
+pub enum DaemonError {
+    /// Identity or enrolment.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The catalogue of the settings.
+    #[error("{0}")]
+    Catalogue(String),
+    /// The catalogue's contents.
+    #[error(transparent)]
+    InvalidCatalogue(#[from] CatalogueError),
+    /// The journal's directory.
+    #[error("{place}: {source}; check the directory and its rights")]
+    Directory {
+        /// Which.
+        place: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The kiosk's port.
+    #[error(transparent)]
+    Kiosk(#[from] KioskError),
+    /// No randomness.
+    #[error(transparent)]
+    NoDice(#[from] NoDice),
+    /// The system gives no thread or signal handler.
+    #[error("the system refuses a thread or a signal handler: {0}; free memory and processes")]
+    System(#[from] std::io::Error),
+}
+
+impl DaemonError {
+    /// The exit code, as sysexits has it.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Secrets(_) | Self::Catalogue(_) | Self::InvalidCatalogue(_) => 78,
+            Self::Kiosk(KioskError::NotLoopback(_)) => 78,
+            Self::Directory { .. } => 74,
+            Self::Engine(EngineError::Journal(JournalError::Locked { .. })) => 75,
+            Self::Engine(EngineError::Journal(_)) => 74,
+            Self::Engine(EngineError::Checkpoint(_) | EngineError::Unknown { .. }) => 65,
+            Self::Engine(EngineError::Foreign { .. }) => 78,
+            Self::Kiosk(KioskError::Bind { .. } | KioskError::Stopped(_)) => 69,
+            Self::NoDice(_) | Self::System(_) => 71,
+        }
+    }
+}
+
+/// Reads the catalogue of the settings, or takes the one that comes with the program.
+///
+/// # Errors
+/// [`DaemonError::Catalogue`], [`DaemonError::InvalidCatalogue`].
+pub fn catalogue(path: Option<&Path>) -> Result<Catalogue, DaemonError> {
+    let Some(path) = path else {
+        return Ok(Catalogue::built_in());
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| DaemonError::Catalogue(format!("{}: {error}", path.display())))?;
+    Ok(Catalogue::parse(&text)?)
+}
+
+/// Runs until SIGTERM or SIGINT, a wanted restart, or a fatal error.
+///
+/// # Errors
+/// [`DaemonError`].
+pub async fn run(settings: Settings) -> Result<(), DaemonError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let enrolment = secrets::load(&settings.secrets)?;
+    let catalogue = Arc::new(catalogue(settings.catalogue.as_deref())?);
+    let clock = Clock::new(settings.trust);
+    let listener = kiosk::bind(settings.kiosk).await?;
+    let start = clock::draw_start()?;
+    let (engine, first) = open(&settings, &enrolment, &catalogue, start, clock).await?;
+    tracing::info!(cabinet = %enrolment.bundle.cabinet, %start, tip = %engine.cabinet().ledger().tip.seq, "started");
+
+    let (inputs, received) = mpsc::channel(INPUTS_MAX);
+    let (work, works) = mpsc::channel(WORK_MAX);
+    let (replies, replied) = mpsc::channel(WORK_MAX);
+    let (views, viewed) = watch::channel(Arc::new(engine.cabinet().view()));
+    let (tip, tips) = watch::channel(engine.cabinet().ledger().tip.seq);
+    let (keys, known_keys) = watch::channel(enrolment.keys.clone());
+    let (state, states) = watch::channel(None);
+    let (reported, reports) = watch::channel(BTreeMap::new());
+    let (stop, stopping) = watch::channel(false);
+
+    prepare_ahead(engine.preparer());
+    let bus_master = BusMaster::new(settings.layout.clone(), BusSettings::default());
+    let (bus_view, _unwatched) = watch::channel(bus_master.view());
+    tokio::spawn(boards::task::run(
+        bus_master,
+        settings.lock_ports.clone(),
+        move || clock.monotonic(),
+        works,
+        inputs.clone(),
+        bus_view,
+    ));
+    for scanner in &settings.scanners {
+        let (name, port) = (scanner.name.clone(), scanner.port.clone());
+        let now = move || clock.monotonic();
+        tokio::spawn(scanner::task::run(name, port, Vec::new(), now, inputs.clone()));
+    }
+    let shown = Kiosk {
+        views: viewed,
+        taps: taps(inputs.clone()),
+        now: Arc::new(move || clock.monotonic()),
+        catalogue,
+        utc_offset_minutes: settings.utc_offset_minutes,
+    };
+    let screen = tokio::spawn(kiosk::serve(listener, shown));
+    let (link_view, _unseen) = watch::channel(no_link(&enrolment, start, *tips.borrow()));
+    let link = link(
+        link_settings(&settings, &enrolment, start),
+        &enrolment,
+        engine.reader(),
+        clock,
+        office_link::Channels {
+            inputs: inputs.clone(),
+            tip: tips,
+            keys: known_keys,
+            state: states,
+            reported: reports,
+            replies: replied,
+            view: link_view,
+            stop: stopping,
+        },
+    );
+    drop(inputs);
+
+    let outlets = Outlets {
+        work,
+        replies,
+        views,
+        tip,
+        keys,
+        state,
+        reported,
+    };
+    let mut ended = decide(Deciding::new(engine, clock, outlets), first, received)?;
+    let _unsupervised = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let outcome = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        outcome = &mut ended => outcome.ok(),
+    };
+    let _unsupervised = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _no_link_left = stop.send(true);
+    if timeout(GOODBYE_MAX, link).await.is_err() {
+        tracing::warn!("the link to the office took too long to say goodbye");
+    }
+    screen.abort();
+    match outcome {
+        None | Some(Ok(Ended::Told)) => Ok(()),
+        Some(Ok(Ended::Restart)) => {
+            tracing::info!("restarting as the office asked");
+            Ok(())
+        }
+        Some(Err(Fatal::Engine(error))) => Err(error.into()),
+        Some(Err(Fatal::Dice(error))) => Err(error.into()),
+    }
+}
+
+/// Opens the journal on a blocking thread: reading and syncing may take long.
+async fn open(
+    settings: &Settings,
+    enrolment: &Enrolment,
+    catalogue: &Catalogue,
+    start: office_protocol::Start,
+    clock: Clock,
+) -> Result<(Engine, Vec<crate::cabinet::vocabulary::Effect>), DaemonError> {
+    let disk = |name: &str| {
+        let directory = settings.directory.join(name);
+        RealDisk::open(&directory)
+            .map(Arc::new)
+            .map_err(|source| DaemonError::Directory {
+                place: directory.display().to_string(),
+                source,
+            })
+    };
+    let disks = Disks {
+        journal: disk("journal")?,
+        documents: disk("documents")?,
+    };
+    let items = catalogue.items().filter(|item| item.cabinet);
+    let config = Config {
+        id: enrolment.bundle.cabinet.clone(),
+        key: office_protocol::SigningKey::from_secret(&enrolment.key.secret()),
+        root: enrolment.bundle.root.clone(),
+        layout: settings.compartments.clone(),
+        boards: settings.boards.clone(),
+        items: items.map(|item| (item.code().clone(), item.size)).collect(),
+    };
+    let run = Run {
+        start,
+        version: env!("CARGO_PKG_VERSION").into(),
+        enrolled_keys: Some(enrolment.signed_keys.clone()),
+        keep_days: settings.keep_days,
+    };
+    let moment = clock.moment()?;
+    let opened =
+        tokio::task::spawn_blocking(move || Engine::open(disks, Options::default(), config, run, &moment));
+    Ok(opened.await.map_err(std::io::Error::other)??)
+}
+
+/// Starts the engine's thread; the answer is how it ended.
+fn decide(
+    deciding: Deciding,
+    first: Vec<crate::cabinet::vocabulary::Effect>,
+    inputs: mpsc::Receiver<Input>,
+) -> Result<oneshot::Receiver<Result<Ended, Fatal>>, DaemonError> {
+    let (tell, ended) = oneshot::channel();
+    let runtime = Handle::current();
+    let run = move || {
+        let outcome = deciding.run(first, inputs, &runtime);
+        if let Err(error) = &outcome {
+            tracing::error!(%error, "out of service");
+        }
+        let _nobody_waits = tell.send(outcome);
+    };
+    std::thread::Builder::new().name("engine".into()).spawn(run)?;
+    Ok(ended)
+}
+
+fn prepare_ahead(preparer: Preparer) {
+    tokio::spawn(async move {
+        loop {
+            let preparer = preparer.clone();
+            let prepared = tokio::task::spawn_blocking(move || preparer.prepare()).await;
+            if let Ok(Err(error)) = prepared {
+                tracing::warn!(%error, "no blank journal segment could be made ahead");
+            }
+            tokio::time::sleep(PREPARE_EVERY).await;
+        }
+    });
+}
+
+fn taps(inputs: mpsc::Sender<Input>) -> mpsc::Sender<crate::cabinet::screen::Tap> {
+    let (taps, mut touched) = mpsc::channel(TAPS_MAX);
+    tokio::spawn(async move {
+        while let Some(tap) = touched.recv().await {
+            if inputs.send(Input::Tapped(tap)).await.is_err() {
+                return;
+            }
+        }
+    });
+    taps
+}
+
+fn identity(enrolment: &Enrolment, start: office_protocol::Start) -> office_link::Identity {
+    office_link::Identity {
+        cabinet: enrolment.bundle.cabinet.clone(),
+        start,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn no_link(enrolment: &Enrolment, start: office_protocol::Start, tip: Seq) -> office_link::View {
+    let key = office_protocol::SigningKey::from_secret(&enrolment.key.secret());
+    let limits = office_link::Limits::default();
+    office_link::Sync::new(
+        identity(enrolment, start),
+        limits,
+        key,
+        enrolment.keys.clone(),
+        tip,
+    )
+    .view()
+}
+
+fn link_settings(
+    settings: &Settings,
+    enrolment: &Enrolment,
+    start: office_protocol::Start,
+) -> office_link::Settings {
+    let security = if settings.office.tls {
+        Security::Tls {
+            ca: enrolment.bundle.ca.clone(),
+            certificate: enrolment.bundle.certificate.clone(),
+        }
+    } else {
+        Security::Plain
+    };
+    office_link::Settings {
+        broker: Broker {
+            host: settings.office.host.clone(),
+            port: settings.office.port,
+            security,
+        },
+        root: settings.office.root.clone(),
+        identity: identity(enrolment, start),
+        limits: office_link::Limits::default(),
+    }
+}
+
+fn link(
+    settings: office_link::Settings,
+    enrolment: &Enrolment,
+    reader: crate::journal::JournalReader,
+    clock: Clock,
+    channels: office_link::Channels,
+) -> tokio::task::JoinHandle<()> {
+    let key = office_protocol::SigningKey::from_secret(&enrolment.key.secret());
+    tokio::spawn(async move {
+        let now = move || clock.monotonic();
+        if let Err(error) = office_link::run(settings, &key, reader, now, channels).await {
+            tracing::error!(%error, "no link to the office");
+        }
+    })
+}
