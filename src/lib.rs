@@ -13,6 +13,7 @@
 //! | [`cabinet`] | decides; no clock, no dice, no IO: a moment and an input give events and effects |
 //! | [`journal`] | the truth on disk: ordered, hash-chained, in groups that are there as a whole or not at all |
 //! | [`engine`] | joins the two; the only writer, on its own thread |
+//! | [`index`] | recent events by subject; can always be thrown away |
 //! | [`documents`] | the office's authority documents as files |
 //! | [`boards`] | the lock bus: one exchange at a time, each unlock sent once or not at all |
 //! | [`scanner`] | bytes in, codes out |
