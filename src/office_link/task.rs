@@ -8,7 +8,7 @@ use office_protocol::document::{DocumentName, Reported};
 use office_protocol::{CabinetState, KeySet, Purpose, Reply, Seq, Signed, SigningKey, Topic, TopicRoot};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::inbox::Inbox;
 use super::journal_view::JournalView;
@@ -52,7 +52,7 @@ pub struct Channels {
 
 const REPLIES_KEPT_MAX: usize = 64;
 const REPLY_EXPIRY_S: u32 = 300;
-const STATE_GAP: Duration = Duration::from_secs(1);
+const STATE_GAP_MS: u64 = 1_000;
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 const BACK_OFF_MIN_MS: u64 = 250;
 const BACK_OFF_MAX_MS: u64 = 30_000;
@@ -85,11 +85,11 @@ pub async fn run<J: JournalView>(
         sync,
         inbox: Inbox::default(),
         connection: None,
-        retry_at: Instant::now(),
+        retry_at: Monotonic::default(),
         attempts: 0,
         replies: VecDeque::new(),
         state_news: false,
-        state_at: Instant::now(),
+        state_at: Monotonic::default(),
         told: BTreeMap::new(),
     };
     while link.turn(&mut channels).await {
@@ -107,13 +107,13 @@ struct Link<J, C> {
     sync: Sync,
     inbox: Inbox,
     connection: Option<Connection>,
-    retry_at: Instant,
+    retry_at: Monotonic,
     attempts: u32,
     replies: VecDeque<Reply>,
     /// The state has changed since it was published on this connection.
     state_news: bool,
     /// When it may be published again.
-    state_at: Instant,
+    state_at: Monotonic,
     /// The documents' reports as published on this connection.
     told: BTreeMap<DocumentName, Reported>,
 }
@@ -121,7 +121,8 @@ struct Link<J, C> {
 impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
     /// Waits for one thing and does it; false when the daemon stops.
     async fn turn(&mut self, channels: &mut Channels) -> bool {
-        let deadline = self.sync.next_deadline().map(|at| (self.clock)().until(at));
+        let now = (self.clock)();
+        let deadline = self.sync.next_deadline().map(|at| now.until(at));
         let online = self.sync.view().online;
         let inputs = channels.inputs.clone();
         tokio::select! {
@@ -131,7 +132,7 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
                 Err(_) => return false,
             },
             happened = next(&mut self.connection) => self.happened(happened, channels),
-            () = sleep_until(self.retry_at), if self.connection.is_none() => self.connect(),
+            () = sleep(now.until(self.retry_at)), if self.connection.is_none() => self.connect(),
             () = wait(deadline) => self.handle(Input::DeadlineReached),
             changed = channels.tip.changed() => {
                 let tip = *channels.tip.borrow_and_update();
@@ -147,7 +148,7 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
                 self.state_news = true;
                 return changed.is_ok();
             }
-            () = sleep_until(self.state_at), if online && self.state_news => self.publish_state(channels),
+            () = sleep(now.until(self.state_at)), if online && self.state_news => self.publish_state(channels),
             changed = channels.reported.changed() => {
                 self.publish_reported(channels);
                 return changed.is_ok();
@@ -238,13 +239,13 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
             .rotate_left(self.attempts.wrapping_mul(7))
             % (wait / 2 + 1);
         self.attempts = self.attempts.saturating_add(1);
-        let wait = Duration::from_millis(wait / 2 + spread);
-        self.retry_at = Instant::now() + wait;
+        let wait_ms = wait / 2 + spread;
+        self.retry_at = (self.clock)().plus_millis(wait_ms);
         if self.sync.view().online {
             tracing::warn!(reason, "the link to the office is down");
             self.inbox.link(false);
         } else {
-            tracing::info!(reason, ?wait, "the broker could not be reached");
+            tracing::info!(reason, wait_ms, "the broker could not be reached");
         }
         self.handle(Input::LinkDown);
     }
@@ -298,7 +299,7 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
 
     fn publish_state(&mut self, channels: &mut Channels) {
         self.state_news = false;
-        self.state_at = Instant::now() + STATE_GAP;
+        self.state_at = (self.clock)().plus_millis(STATE_GAP_MS);
         let state = channels.state.borrow_and_update().clone();
         if let Some(state) = state {
             let retained = Manner {

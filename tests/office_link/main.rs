@@ -1,0 +1,7 @@
+//! The link to the office: the sync alone, and the whole task against a real broker.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
+
+mod broker;
+mod mosquitto;
+mod support;
+mod sync;

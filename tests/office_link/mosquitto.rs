@@ -1,0 +1,166 @@
+//! Debian's mosquitto as a child process on a free loopback port, plain or with TLS and client certificates.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lockerd::office_link::Security;
+use office_protocol::SigningKey;
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SignatureAlgorithm,
+};
+use rumqttc::{TlsConfiguration, Transport};
+
+pub(crate) struct Mosquitto {
+    directory: tempfile::TempDir,
+    pub(crate) port: u16,
+    child: Option<Child>,
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What the two ends need to speak TLS with it.
+pub(crate) struct Certificates {
+    ca: String,
+    cabinet: String,
+    office: (String, String),
+}
+
+struct PublicKey(office_protocol::VerifyingKey);
+
+impl PublicKeyData for PublicKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+impl Certificates {
+    pub(crate) fn security(&self) -> Security {
+        Security::Tls {
+            ca: self.ca.clone(),
+            certificate: self.cabinet.clone(),
+        }
+    }
+
+    pub(crate) fn office_transport(&self) -> Transport {
+        let (certificate, key) = self.office.clone();
+        Transport::tls_with_config(TlsConfiguration::Simple {
+            ca: self.ca.clone().into_bytes(),
+            alpn: None,
+            client_auth: Some((certificate.into_bytes(), key.into_bytes())),
+        })
+    }
+}
+
+impl Mosquitto {
+    pub(crate) fn plain() -> Self {
+        let mut broker = Self::new();
+        broker.configure("allow_anonymous true\n");
+        broker.start();
+        broker
+    }
+
+    pub(crate) fn with_tls(cabinet: &SigningKey) -> (Self, Certificates) {
+        let mut broker = Self::new();
+        let ca_key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "test CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&ca_key).unwrap().pem();
+        let issuer = Issuer::new(params, ca_key);
+        let leaf = |name: &str, hosts: Vec<String>, usage| {
+            let mut params = CertificateParams::new(hosts).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.extended_key_usages = vec![usage];
+            params
+        };
+        let with_key = |params: CertificateParams| {
+            // OpenSSL 3.0 does not read Ed25519 keys as rcgen writes them (PKCS#8 version 2).
+            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+            let certificate = params.signed_by(&key, &issuer).unwrap().pem();
+            (certificate, key.serialize_pem())
+        };
+        let client = ExtendedKeyUsagePurpose::ClientAuth;
+        let server = leaf(
+            "localhost",
+            vec!["localhost".into()],
+            ExtendedKeyUsagePurpose::ServerAuth,
+        );
+        let (certificate, key) = with_key(server);
+        let certificates = Certificates {
+            cabinet: leaf("PORT-7", Vec::new(), client.clone())
+                .signed_by(&PublicKey(cabinet.verifying_key()), &issuer)
+                .unwrap()
+                .pem(),
+            office: with_key(leaf("office", Vec::new(), client)),
+            ca: ca.clone(),
+        };
+        let path = |name: &str, text: &str| {
+            let path = broker.directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let (ca, certificate, key): (PathBuf, PathBuf, PathBuf) = (
+            path("ca.pem", &ca),
+            path("server.pem", &certificate),
+            path("server.key", &key),
+        );
+        broker.configure(&format!(
+            "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\nuse_identity_as_username true\n",
+            ca.display(),
+            certificate.display(),
+            key.display()
+        ));
+        broker.start();
+        (broker, certificates)
+    }
+
+    fn new() -> Self {
+        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            port: free.local_addr().unwrap().port(),
+            child: None,
+        }
+    }
+
+    fn configure(&self, rest: &str) {
+        let mut file = std::fs::File::create(self.directory.path().join("mosquitto.conf")).unwrap();
+        let user = "user root\npersistence false\nmax_packet_size 65536\n";
+        write!(file, "{user}listener {} 127.0.0.1\n{rest}", self.port).unwrap();
+    }
+
+    pub(crate) fn start(&mut self) {
+        let child = Command::new("/usr/sbin/mosquitto")
+            .arg("-c")
+            .arg(self.directory.path().join("mosquitto.conf"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        self.child = Some(child.expect("mosquitto is installed by tests/run"));
+        let limit = Instant::now() + Duration::from_secs(10);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(Instant::now() < limit, "mosquitto does not listen");
+            std::thread::yield_now();
+        }
+    }
+
+    /// As a power cut would.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+}
