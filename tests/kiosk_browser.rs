@@ -55,7 +55,7 @@ async fn a_tap_on_the_page_arrives_and_the_next_screen_appears() {
     let tap = tokio::time::timeout(LIMIT, taps.recv()).await.unwrap().unwrap();
     assert_eq!(tap.session, home.session);
     assert_eq!(tap.revision, home.revision);
-    assert_eq!(tap.action, Action::StartCollection);
+    assert!(tap.action == Action::StartCollection);
 
     let mut digits = sample("digits");
     digits.revision = home.revision + 1;

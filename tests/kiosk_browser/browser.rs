@@ -83,7 +83,10 @@ impl Browser {
     pub(crate) fn until(&self, selector: &str, limit: Duration) {
         let begun = Instant::now();
         while self.find(selector).is_none() {
-            assert!(begun.elapsed() < limit, "no {selector} on the page after {limit:?}");
+            assert!(
+                begun.elapsed() < limit,
+                "no {selector} on the page after {limit:?}"
+            );
         }
     }
 
