@@ -1,11 +1,11 @@
 //! The simulation: production code on one thread, from one seed, with a virtual clock.
 //!
-//! A [`run`] is a few hours of one cabinet: people at its screen and its doors, boards that fail, a disk that crashes, and
+//! A [`run`] is an hour or two of one cabinet: people at its screen and its doors, boards that fail, a disk that crashes, and
 //! after every step the laws. First everything may break and nothing may go wrong; then everything heals, and the next
 //! citizen must be served.
 //!
-//! What is real: cabinet, engine, journal, bus master, the bytes of the boards' protocol. What is simulated: time, chance,
-//! disk, boards, people. One seed and one commit give one trace, byte for byte.
+//! What is real: cabinet, engine, journal, sync, bus master, the bytes of the boards' protocol, the hub's verdict. What is
+//! simulated: time, chance, disk, boards, broker, people. One seed and one commit give one trace, byte for byte.
 
 mod bench;
 mod command;
@@ -13,7 +13,10 @@ mod crowd;
 mod daemon;
 mod dice;
 mod faults;
+mod hub;
 mod laws;
+mod link;
+mod network;
 mod office;
 mod people;
 mod recovery;
@@ -102,7 +105,7 @@ fn live(seed: u64, keep: bool) -> Report {
 
 fn through_everything(world: &mut World, seed: u64) -> Lawful {
     world.begin()?;
-    let length = Dice::new(seed, 9).between(60, 180) * MINUTE;
+    let length = Dice::new(seed, 9).between(25, 75) * MINUTE;
     world.run_until(length)?;
     world.heal()?;
     recovery::next_citizen_is_served(world)

@@ -8,7 +8,8 @@ use lockerd::cabinet::vocabulary::{Effect, Input, Moment};
 use lockerd::cabinet::{Cabinet, Config};
 use lockerd::engine::{Disks, Engine, EngineError, Run};
 use lockerd::journal::{Disk, JournalError, JournalReader, Options};
-use office_protocol::{CabinetId, CompartmentId, SigningKey, Start};
+use lockerd::office_link::{self, Limits, Sync};
+use office_protocol::{CabinetId, CompartmentId, KeySet, SigningKey, Start};
 
 use super::bench::Bench;
 use super::office::{ITEMS, Office};
@@ -72,9 +73,10 @@ impl Daemon {
         identity: &Identity,
         office: &Office,
         bench: &Bench,
+        keys: &KeySet,
         start: Start,
         moment: &Moment,
-    ) -> Result<(Self, Vec<Effect>), Gone> {
+    ) -> Result<(Self, Vec<Effect>, Sync), Gone> {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let disks = Disks {
             journal: Arc::clone(&disk),
@@ -83,19 +85,30 @@ impl Daemon {
         let run = Run {
             start,
             version: "simulated".into(),
-            enrolled_keys: None,
+            enrolled_keys: office.enrolled_keys(),
             keep_days: 0,
         };
         let layout = bench.layout();
         let layout = layout.ok_or_else(|| Gone::Refuses("the layout does not fit".to_owned()))?;
         let (engine, effects) = Engine::open(disks, OPTIONS, config(identity, office, bench), run, moment)?;
+        let sync = Sync::new(
+            office_link::Identity {
+                cabinet: identity.cabinet.clone(),
+                start,
+                version: "simulated".to_owned(),
+            },
+            Limits::default(),
+            SigningKey::from_secret(&identity.secret),
+            keys.clone(),
+            engine.cabinet().ledger().tip.seq,
+        );
         let daemon = Self {
             reader: engine.reader(),
             engine,
             bus: BusMaster::new(layout, BusSettings::default()),
             watched: Vec::new(),
         };
-        Ok((daemon, effects))
+        Ok((daemon, effects, sync))
     }
 
     pub(super) fn cabinet(&self) -> &Cabinet {

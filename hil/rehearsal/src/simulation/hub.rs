@@ -93,12 +93,18 @@ impl Hub {
     pub(super) fn agrees_with(&mut self, events: &[Vec<u8>]) -> Lawful {
         for (index, stored) in self.stored.iter().enumerate().skip(self.checked) {
             let seq = stored.event.seq;
-            hold(5, stored.origin.branch().0 == 0, || format!("event {seq} began another history"))?;
+            hold(5, stored.origin.branch().0 == 0, || {
+                format!("event {seq} began another history")
+            })?;
             hold(5, seq.0 == index as u64 + 1, || {
                 format!("the {index}th event in the office's database is {seq}")
             })?;
-            let same = events.get(index).is_some_and(|event| *event == stored.event.bytes);
-            hold(5, same, || format!("event {seq} at the office is not the cabinet's"))?;
+            let same = events
+                .get(index)
+                .is_some_and(|event| *event == stored.event.bytes);
+            hold(5, same, || {
+                format!("event {seq} at the office is not the cabinet's")
+            })?;
         }
         self.checked = self.stored.len();
         Ok(())

@@ -7,7 +7,7 @@ use lockerd::cabinet::limits::{REPLIES_MAX, RETIRED_MAX, USED_PASSES_MAX};
 use lockerd::cabinet::screen::View;
 use lockerd::journal::Record;
 use office_protocol::event::VisitPurpose;
-use office_protocol::{CompartmentId, Digest, Event, EventBody, Seq};
+use office_protocol::{CompartmentId, Digest, Event, EventBody, EventHeader, Seq};
 
 use super::bench::Bench;
 use super::office::Office;
@@ -104,6 +104,11 @@ impl Laws {
                 self.offered(*compartment, bench)?;
             }
         }
+        if let EventBody::CommandAccepted { number, .. } = &event.body {
+            hold(9, *number > self.ledger.command_number, || {
+                format!("command {number} was carried out again")
+            })?;
+        }
         if let EventBody::VisitMoved { to, .. } = &event.body {
             self.offered(*to, bench)?;
         }
@@ -187,6 +192,23 @@ impl Laws {
                 difference(live, &self.ledger)
             )
         })
+    }
+
+    /// Law 3: no plain code leaves the cabinet.
+    pub(super) fn said(&self, payload: &[u8]) -> Lawful {
+        self.codes.absent_from(payload, Seq::ZERO)
+    }
+
+    /// Law 9: a message that nobody of the office sent changes nothing but alarms; tries may halve at any time.
+    pub(super) fn only_alarms_since(&self, before: usize) -> Lawful {
+        for event in &self.events[before.min(self.events.len())..] {
+            let kind = EventHeader::parse(event)
+                .map(|header| header.kind)
+                .unwrap_or_default();
+            let harmless = matches!(&*kind, "locker.alarm-raised" | "locker.tries-counted");
+            hold(9, harmless, || format!("a forged message led to {kind}"))?;
+        }
+        Ok(())
     }
 
     /// A start: what was decided before it and not handed out never will be.

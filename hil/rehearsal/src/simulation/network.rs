@@ -12,8 +12,8 @@ use super::hub::Hub;
 use super::link::Link;
 use super::office::Office;
 use crate::broker::{
-    Answer, Broker, Connect, ConnectionId, Faults, Input, Limits, Memory, Message, Misdeed, Output, PacketId, PerMille,
-    Published, Request, Subscription,
+    Answer, Broker, Connect, ConnectionId, Faults, Input, Limits, Memory, Message, Misdeed, Output, PacketId,
+    PerMille, Published, Request, Subscription,
 };
 
 /// Earlier messages that may be replayed.
@@ -52,8 +52,7 @@ pub(super) struct Network {
     /// What the cabinet put on the wire since it was last looked at.
     pub(super) said: Vec<Vec<u8>>,
     next_fault: Option<u64>,
-    next_command: u64,
-    cut_hub: bool,
+    next_command: Option<u64>,
 }
 
 impl Network {
@@ -78,15 +77,18 @@ impl Network {
             replays: VecDeque::new(),
             said: Vec::new(),
             next_fault: Some(90_000),
-            next_command: 120_000,
-            cut_hub: false,
+            next_command: Some(120_000),
         }
     }
 
     pub(super) fn next_time(&self) -> Option<u64> {
-        let broker = self.broker.next_deadline().map(|at| {
-            u64::try_from(at.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
-        });
+        if !self.outputs.is_empty() {
+            return Some(0);
+        }
+        let broker = self
+            .broker
+            .next_deadline()
+            .map(|at| u64::try_from(at.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX));
         let link = self.link.as_ref().map(|link| match link.line.connection {
             None => link.line.retry_at,
             Some(_) => link.sync.next_deadline().map_or(u64::MAX, Monotonic::as_millis),
@@ -95,20 +97,25 @@ impl Network {
             None => Some(self.hub.line.retry_at),
             Some(_) => self.hub.intake.next_deadline(),
         };
-        [broker, link, hub, self.next_fault, Some(self.next_command)]
+        [broker, link, hub, self.next_fault, self.next_command]
             .into_iter()
             .flatten()
             .min()
     }
 
     /// Lets everything happen that is due; what the engine must hear comes back.
-    pub(super) fn turn(&mut self, now: u64, wall: office_protocol::Timestamp, office: &mut Office) -> Vec<Heard> {
+    pub(super) fn turn(
+        &mut self,
+        now: u64,
+        wall: office_protocol::Timestamp,
+        office: &mut Office,
+    ) -> Vec<Heard> {
         let mut heard = Vec::new();
         if self.next_fault.is_some_and(|at| at <= now) {
             self.strike(now, office);
         }
-        if self.next_command <= now {
-            self.next_command = now + self.dice.between(60_000, 600_000);
+        if self.next_command.is_some_and(|at| at <= now) {
+            self.next_command = Some(now + self.dice.between(60_000, 600_000));
             self.command(now, wall, office);
         }
         self.ask(now, Input::Elapsed);
@@ -116,7 +123,10 @@ impl Network {
         if hub_due {
             let connection = self.connection();
             self.hub.line.connection = Some(connection);
-            self.ask(now, Input::Request(connection, Request::Connect(Connect::clean("hub"))));
+            self.ask(
+                now,
+                Input::Request(connection, Request::Connect(Connect::clean("hub"))),
+            );
         }
         if self.hub.intake.next_deadline().is_some_and(|at| at <= now) {
             let position = self.hub.deadline(now);
@@ -131,7 +141,12 @@ impl Network {
         }
         let sync_due = self.link.as_ref().and_then(|link| link.sync.next_deadline());
         if sync_due.is_some_and(|at| at.as_millis() <= now) {
-            self.sync(now, lockerd::office_link::Input::DeadlineReached, false, &mut heard);
+            self.sync(
+                now,
+                lockerd::office_link::Input::DeadlineReached,
+                false,
+                &mut heard,
+            );
         }
         self.settle(now, office, &mut heard);
         heard
@@ -140,7 +155,12 @@ impl Network {
     /// A durable event more.
     pub(super) fn tip(&mut self, now: u64, seq: office_protocol::Seq) -> Vec<Heard> {
         let mut heard = Vec::new();
-        self.sync(now, lockerd::office_link::Input::TipAdvanced(seq), false, &mut heard);
+        self.sync(
+            now,
+            lockerd::office_link::Input::TipAdvanced(seq),
+            false,
+            &mut heard,
+        );
         heard
     }
 
@@ -158,7 +178,12 @@ impl Network {
 
     /// Publishes an answer to a command.
     pub(super) fn reply(&mut self, now: u64, signed: &Signed) {
-        if let Some(connection) = self.link.as_ref().filter(|link| link.line.up).and_then(|link| link.line.connection) {
+        if let Some(connection) = self
+            .link
+            .as_ref()
+            .filter(|link| link.line.up)
+            .and_then(|link| link.line.connection)
+        {
             self.publish(now, connection, Topic::Reply, signed, false);
         }
     }
@@ -166,7 +191,7 @@ impl Network {
     /// From now on the broker does what a broker does.
     pub(super) fn heal(&mut self, now: u64) {
         self.next_fault = None;
-        self.cut_hub = false;
+        self.next_command = None;
         self.hub.crashes = false;
         self.ask(now, Input::Misdeed(Misdeed::Set(Faults::default())));
     }
@@ -182,7 +207,8 @@ impl Network {
     }
 
     fn ask(&mut self, now: u64, input: Input) {
-        self.outputs.extend(self.broker.handle(Duration::from_millis(now), input));
+        self.outputs
+            .extend(self.broker.handle(Duration::from_millis(now), input));
     }
 
     fn message(&self, topic: Topic, signed: &Signed, retain: bool) -> Message {
@@ -195,7 +221,14 @@ impl Network {
         message
     }
 
-    fn publish(&mut self, now: u64, connection: ConnectionId, topic: Topic, signed: &Signed, retain: bool) -> PacketId {
+    fn publish(
+        &mut self,
+        now: u64,
+        connection: ConnectionId,
+        topic: Topic,
+        signed: &Signed,
+        retain: bool,
+    ) -> PacketId {
         let message = self.message(topic, signed, retain);
         self.genuine.insert(print_of(&message));
         if self.replays.len() == REPLAYS_MAX {
@@ -235,7 +268,10 @@ impl Network {
                     };
                     let wanted = filters.into_iter().map(Subscription::new).collect();
                     let packet = self.packet();
-                    self.ask(now, Input::Request(connection, Request::Subscribe(packet, wanted)));
+                    self.ask(
+                        now,
+                        Input::Request(connection, Request::Subscribe(packet, wanted)),
+                    );
                 }
                 Answer::Subscribed(..) if of_link => {
                     if let Some(link) = &mut self.link {
@@ -269,7 +305,9 @@ impl Network {
                     if let Some(message) = message {
                         use lockerd::office_link::Input as In;
                         let input = match outcome {
-                            Published::Taken | Published::NoSubscribers => In::MessageAcknowledged { message },
+                            Published::Taken | Published::NoSubscribers => {
+                                In::MessageAcknowledged { message }
+                            }
                             Published::QueuesFull => In::MessageLost { message },
                         };
                         self.sync(now, input, false, heard);
@@ -311,7 +349,9 @@ impl Network {
 
     fn link_hears(&mut self, now: u64, message: &Message, heard: &mut Vec<Heard>) {
         let forged = !self.genuine.contains(&print_of(message));
-        let Some((_, topic)) = Topic::parse(&self.root, &message.topic) else { return };
+        let Some((_, topic)) = Topic::parse(&self.root, &message.topic) else {
+            return;
+        };
         let Some(signed) = signed(message) else {
             heard.push(Heard {
                 input: vocabulary::Input::ForgerySeen,
@@ -321,7 +361,12 @@ impl Network {
         };
         let input = match topic {
             Topic::Position => {
-                self.sync(now, lockerd::office_link::Input::PositionReceived(signed), forged, heard);
+                self.sync(
+                    now,
+                    lockerd::office_link::Input::PositionReceived(signed),
+                    forged,
+                    heard,
+                );
                 return;
             }
             Topic::Command => vocabulary::Input::CommandReceived(signed),
@@ -333,7 +378,9 @@ impl Network {
 
     fn sync(&mut self, now: u64, input: lockerd::office_link::Input, forged: bool, heard: &mut Vec<Heard>) {
         let Some(link) = &mut self.link else { return };
-        let outputs = link.sync.handle(Monotonic::from_millis(now), input, &mut link.reader);
+        let outputs = link
+            .sync
+            .handle(Monotonic::from_millis(now), input, &mut link.reader);
         let connection = link.line.connection.filter(|_| link.line.up);
         for output in outputs {
             match (output, connection) {
@@ -365,7 +412,9 @@ impl Network {
     }
 
     fn hub_hears(&mut self, now: u64, message: &Message, office: &Office) {
-        let Some((cabinet, topic)) = Topic::parse(&self.root, &message.topic) else { return };
+        let Some((cabinet, topic)) = Topic::parse(&self.root, &message.topic) else {
+            return;
+        };
         if cabinet != self.cabinet {
             return;
         }
@@ -392,23 +441,23 @@ impl Network {
     }
 
     /// The office announces a document.
-    pub(super) fn announce(&mut self, now: u64, name: office_protocol::document::DocumentName, signed: &Signed) {
+    pub(super) fn announce(
+        &mut self,
+        now: u64,
+        name: office_protocol::document::DocumentName,
+        signed: &Signed,
+    ) {
         if let Some(connection) = self.hub.line.connection.filter(|_| self.hub.line.up) {
             self.publish(now, connection, Topic::Desired(name), signed, true);
         }
     }
 
     fn command(&mut self, now: u64, wall: office_protocol::Timestamp, office: &mut Office) {
-        let (Some(start), Some(connection)) = (self.hub.start(), self.hub.line.connection) else { return };
+        let (Some(start), Some(connection)) = (self.hub.start(), self.hub.line.connection) else {
+            return;
+        };
         if let Some(signed) = office.random_command(start, wall, &mut self.dice) {
             self.publish(now, connection, Topic::Command, &signed, false);
-        }
-    }
-
-    /// A command that is not left to chance.
-    pub(super) fn order(&mut self, now: u64, signed: &Signed) {
-        if let Some(connection) = self.hub.line.connection {
-            self.publish(now, connection, Topic::Command, signed, false);
         }
     }
 

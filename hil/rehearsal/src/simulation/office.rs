@@ -1,14 +1,17 @@
 //! The office's desk: its keys, documents, passes and commands. What the cabinet is told, and by whose hand.
 
+use std::collections::BTreeMap;
+
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use office_protocol::document::{
     DocumentName, Expected, ExpectedConsignment, Policy, Revocations, Staff, StaffMember,
 };
-use office_protocol::event::{Size, StaffRole};
+use office_protocol::event::{Size, StaffRole, WithdrawReason};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::{
-    ApplicationId, CabinetId, ConsignmentId, Digest, KeySet, OfficeKey, Pass, PassKind, PersonId, Purpose,
-    Scope, SealedPart, Signed, SigningKey, Timestamp, VerifyingKey,
+    Action, ApplicationId, CabinetId, Command, CompartmentId, ConsignmentId, Digest, KeySet, OfficeKey, Pass,
+    PassKind, PersonId, Position, Purpose, Scope, SealedPart, Signed, SigningKey, Start, Timestamp, Topic,
+    VerifyingKey,
 };
 use serde::Serialize;
 
@@ -32,6 +35,9 @@ pub(super) struct Office {
     serial: u64,
     hold_days: u32,
     expected: Vec<ExpectedConsignment>,
+    /// The documents as they should be in force.
+    desired: BTreeMap<DocumentName, Signed>,
+    commands: u64,
 }
 
 impl Office {
@@ -51,6 +57,8 @@ impl Office {
             serial: 0,
             hold_days: u32::try_from(dice.below(2)).unwrap_or(0),
             expected: Vec::new(),
+            desired: BTreeMap::new(),
+            commands: 0,
         }
     }
 
@@ -76,8 +84,8 @@ impl Office {
         Some((name, Signed::new(key, purpose, &self.cabinet, bytes)))
     }
 
-    /// All documents, keys first.
-    pub(super) fn documents(&mut self) -> Vec<(DocumentName, Signed)> {
+    /// Signs all documents anew; the key set among them.
+    pub(super) fn sign_documents(&mut self) -> Option<KeySet> {
         self.versions += 1;
         let version = self.versions;
         let purposes = vec![
@@ -110,10 +118,68 @@ impl Office {
             self.document(DocumentName::Revocations, &revocations),
             self.document(DocumentName::Policy, &policy),
         ];
-        all.into_iter()
+        self.desired = all
+            .into_iter()
             .flatten()
             .chain(self.expected_document())
-            .collect()
+            .collect();
+        Some(keys)
+    }
+
+    /// All documents as they should be in force, keys first.
+    pub(super) fn desired(&self) -> Vec<(DocumentName, Signed)> {
+        let desired = self.desired.iter();
+        desired.map(|(name, signed)| (*name, signed.clone())).collect()
+    }
+
+    /// The key set of the enrolment.
+    pub(super) fn enrolled_keys(&self) -> Option<Signed> {
+        self.desired.get(&DocumentName::Keys).cloned()
+    }
+
+    /// A signed position.
+    pub(super) fn position(&self, position: &Position) -> Option<Signed> {
+        let bytes = serde_json::to_vec(position).ok()?;
+        Some(Signed::new(&self.signer, Purpose::Position, &self.cabinet, bytes))
+    }
+
+    /// The same bytes, signed by somebody who is not the office and not the cabinet.
+    pub(super) fn forge(&self, topic: Topic, bytes: Vec<u8>) -> Signed {
+        let purpose = match topic {
+            Topic::Status => Purpose::Status,
+            Topic::State => Purpose::State,
+            Topic::Event => Purpose::Events,
+            Topic::Position => Purpose::Position,
+            Topic::Command => Purpose::Command,
+            Topic::Reply => Purpose::Reply,
+            Topic::Desired(_) => Purpose::Document,
+            Topic::Reported(_) => Purpose::Reported,
+        };
+        Signed::new(&self.forger, purpose, &self.cabinet, bytes)
+    }
+
+    /// Any command.
+    pub(super) fn random_command(&mut self, start: Start, now: Timestamp, dice: &mut Dice) -> Option<Signed> {
+        let compartment = CompartmentId(u16::try_from(dice.between(1, 17)).ok()?);
+        let action = match dice.below(12) {
+            0..4 => Action::Open { compartment },
+            4 => Action::Withdraw {
+                compartment,
+                reason: WithdrawReason::Ordered,
+            },
+            5 | 6 => Action::Return { compartment },
+            7 => Action::RestartWhenIdle,
+            8 => Action::CorrectClock { floor: now },
+            _ => Action::ReissueCode {
+                consignment: format!("L-{}", dice.between(1, 12)).parse().ok()?,
+            },
+        };
+        let issued = if dice.percent(10) {
+            now.plus_millis(-40_000)
+        } else {
+            now
+        };
+        self.command(action, start, issued)
     }
 
     fn expected_document(&self) -> Option<(DocumentName, Signed)> {
@@ -139,7 +205,9 @@ impl Office {
             person: person.clone(),
             size,
         });
-        self.expected_document()
+        let (name, signed) = self.expected_document()?;
+        self.desired.insert(name, signed.clone());
+        Some((name, signed))
     }
 
     fn application(&mut self) -> Option<ApplicationId> {
@@ -232,6 +300,21 @@ impl Office {
             },
         };
         self.sign_pass(kind, now, Wrong::Nothing)
+    }
+
+    /// A signed command with the next number.
+    pub(super) fn command(&mut self, action: Action, start: Start, now: Timestamp) -> Option<Signed> {
+        self.commands += 1;
+        let command = Command {
+            number: self.commands,
+            start,
+            issued: now,
+            expires: now.plus_millis(Command::DOOR_LIFETIME_MS),
+            operator: "operator-1".parse().ok()?,
+            action,
+        };
+        let bytes = serde_json::to_vec(&command).ok()?;
+        Some(Signed::new(&self.signer, Purpose::Command, &self.cabinet, bytes))
     }
 }
 

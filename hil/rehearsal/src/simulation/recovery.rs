@@ -13,7 +13,7 @@ const PATIENCE: u64 = 30 * MINUTE;
 
 pub(super) fn next_citizen_is_served(world: &mut World) -> Lawful {
     world.crowd.disperse();
-    world.run_until(world.now + 15 * MINUTE)?;
+    world.run_until(world.now + 8 * MINUTE)?;
     home(world)?;
     let wall = world.wall();
     for _ in 0..2 {
@@ -44,7 +44,8 @@ pub(super) fn next_citizen_is_served(world: &mut World) -> Lawful {
     hold(10, free == 0 || after > before, || {
         format!("{free} compartments are free, but the next citizen was not served")
     })?;
-    home(world)
+    home(world)?;
+    world.network.hub.has_all(&world.laws.events)
 }
 
 /// Somebody careful comes, does what the screen says, and leaves.
@@ -56,7 +57,7 @@ fn send(world: &mut World, errand: Errand, name: &str) -> Lawful {
         world.run_until(world.now + 10_000)?;
     }
     world.crowd.disperse();
-    world.run_until(world.now + 4 * MINUTE)
+    world.run_until(world.now + 3 * MINUTE)
 }
 
 fn home(world: &World) -> Lawful {

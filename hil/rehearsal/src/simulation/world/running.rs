@@ -1,0 +1,297 @@
+//! The running daemon: inputs, steps, effects, bytes on the bus, falls and starts.
+
+use std::time::Duration;
+
+use hardware::LineInput;
+use lockerd::boards::Work;
+use lockerd::boards::layout::PortIndex;
+use lockerd::boards::master::{BusAction, BusInput};
+use lockerd::cabinet::vocabulary::{Dice as StepDice, Effect, Input, Moment, Monotonic};
+use office_protocol::{CompartmentId, Purpose, Seq, Signed, SigningKey, Start};
+
+use super::{INBOX_MAX, World, brief};
+use crate::simulation::daemon::{Daemon, Gone};
+use crate::simulation::laws::{Lawful, hold};
+use crate::simulation::network::Heard;
+
+impl World {
+    pub(super) fn moment(&mut self) -> Moment {
+        Moment {
+            now: Monotonic::from_millis(self.now),
+            wall: self.wall(),
+            trusted: self.trusted,
+            dice: StepDice::new(self.chance.bytes()),
+        }
+    }
+
+    /// Something for the engine; beyond the bound the newest waits outside, here: is lost as a scan or a tap would be.
+    pub(super) fn input(&mut self, input: Input) {
+        self.take(Heard { input, forged: false });
+    }
+
+    pub(super) fn take(&mut self, heard: Heard) {
+        if self.daemon.is_some() && self.inbox.len() < INBOX_MAX {
+            self.inbox.push_back(heard);
+        }
+    }
+
+    /// From the network; what the cabinet said there, and what the office stored, is looked at as well.
+    pub(super) fn hear(&mut self, heard: Vec<Heard>) -> Lawful {
+        heard.into_iter().for_each(|heard| self.take(heard));
+        for said in std::mem::take(&mut self.network.said) {
+            self.laws.said(&said)?;
+        }
+        self.network.hub.agrees_with(&self.laws.events)
+    }
+
+    pub(super) fn engine(&mut self) -> Lawful {
+        loop {
+            let Some(daemon) = &self.daemon else { return Ok(()) };
+            if self.busy_until > self.now {
+                return Ok(());
+            }
+            let due = daemon
+                .cabinet()
+                .next_deadline()
+                .filter(|at| at.as_millis() <= self.now);
+            let Heard { input, forged } = match self.inbox.pop_front() {
+                Some(heard) => heard,
+                None if due.is_some() => Heard {
+                    input: Input::DeadlineReached,
+                    forged: false,
+                },
+                None => return Ok(()),
+            };
+            let before = self.laws.events.len();
+            let reached = matches!(input, Input::DeadlineReached);
+            self.decide(input)?;
+            if forged && due.is_none() {
+                self.laws.only_alarms_since(before)?;
+            }
+            let after = self
+                .daemon
+                .as_ref()
+                .and_then(|daemon| daemon.cabinet().next_deadline());
+            hold(
+                7,
+                !reached || after.is_none_or(|at| at.as_millis() > self.now),
+                || format!("a deadline at {after:?} stays due"),
+            )?;
+        }
+    }
+
+    pub(super) fn decide(&mut self, input: Input) -> Lawful {
+        let moment = self.moment();
+        let Some(daemon) = &mut self.daemon else {
+            return Ok(());
+        };
+        let done = daemon.step(&moment, input);
+        self.after(done)
+    }
+
+    /// A step is over: its events are on disk and its effects may go out, or there is no daemon any more.
+    pub(super) fn after(&mut self, done: Result<Vec<Effect>, Gone>) -> Lawful {
+        let effects = match done {
+            Ok(effects) => effects,
+            Err(Gone::Refuses(why)) => return hold(2, false, || why),
+            Err(Gone::Stopped(why)) => {
+                self.fall(&why, None);
+                return Ok(());
+            }
+        };
+        if self.take_in_events()? {
+            let latency = if self.slow_ms > 0 {
+                self.chance.between(1, self.slow_ms)
+            } else {
+                2
+            };
+            self.busy_until = self.now + latency;
+        }
+        let at = self.busy_until.max(self.now);
+        for effect in effects {
+            if let Effect::Unlock {
+                compartment,
+                unlock,
+                not_after,
+            } = &effect
+            {
+                self.laws
+                    .handed_out(*unlock, *compartment, not_after.as_millis())?;
+            }
+            self.handed.push_back((at, effect));
+        }
+        self.draw()
+    }
+
+    /// Reads what became durable, as anybody beside the writer would, and holds it against the laws.
+    pub(super) fn take_in_events(&mut self) -> Lawful<bool> {
+        let before = self.laws.events.len();
+        while let Some(daemon) = &mut self.daemon {
+            let from = self.laws.events.len() as u64 + 1;
+            let records = daemon.reader.read_from(from, 64, 1 << 20).unwrap_or_default();
+            if records.is_empty() {
+                break;
+            }
+            for record in records {
+                let event = self.laws.durable(&record, &self.bench, &self.office)?;
+                let visit = event.visit.unwrap_or(Seq::ZERO);
+                let (kind, brief) = (event.body.kind(), brief(&event.body));
+                self.trace.note(
+                    self.now,
+                    format_args!("event {} {kind} visit {visit} {brief}", event.seq),
+                );
+                self.crowd
+                    .happened(&event, &record, &self.office, &mut self.bench);
+            }
+        }
+        let count = self.laws.events.len() - before;
+        self.laws.group(count)?;
+        if let Some(daemon) = &self.daemon
+            && count > 0
+        {
+            self.laws.replayed(daemon.cabinet().ledger())?;
+            let tip = self.laws.ledger.tip.seq;
+            let heard = self.network.tip(self.now, tip);
+            self.hear(heard)?;
+        }
+        Ok(count > 0)
+    }
+
+    pub(super) fn draw(&mut self) -> Lawful {
+        let Some(daemon) = &mut self.daemon else {
+            return Ok(());
+        };
+        let view = daemon.cabinet().view();
+        let shown = Some((view.session, view.revision));
+        if self.seen_view != shown {
+            self.seen_view = shown;
+            self.laws.drawn(&view)?;
+        }
+        let watched: Vec<CompartmentId> = daemon.cabinet().watched().collect();
+        if watched != daemon.watched {
+            daemon.watched.clone_from(&watched);
+            self.bus(BusInput::Work(&Work::Watch(watched)))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn carry_out(&mut self, effect: Effect) -> Lawful {
+        match effect {
+            Effect::Unlock {
+                compartment,
+                unlock,
+                not_after,
+            } => self.bus(BusInput::Work(&Work::Unlock {
+                compartment,
+                unlock,
+                not_after,
+            })),
+            Effect::Reply(reply) => {
+                self.trace
+                    .note(self.now, format_args!("reply to command {}", reply.number));
+                let key = SigningKey::from_secret(&self.identity.secret);
+                if let Ok(bytes) = serde_json::to_vec(&reply) {
+                    let signed = Signed::new(&key, Purpose::Reply, &self.identity.cabinet, bytes);
+                    self.network.reply(self.now, &signed);
+                }
+                Ok(())
+            }
+            Effect::StoreDocument { .. } => Ok(()),
+            Effect::Restart => {
+                self.fall("asked to restart", Some(1_000));
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn bus(&mut self, input: BusInput<'_>) -> Lawful {
+        let now = Monotonic::from_millis(self.now);
+        let Some(daemon) = &mut self.daemon else {
+            return Ok(());
+        };
+        for action in daemon.bus.handle(input, now) {
+            match action {
+                BusAction::Send(_, frame) => {
+                    if self.plugged_at.is_none() {
+                        let at = Duration::from_millis(self.now);
+                        let written = LineInput::Written(&frame);
+                        self.bench.line.handle(written, at, &mut self.delivered);
+                    }
+                }
+                BusAction::Report(input) => self.input(input),
+            }
+        }
+        self.listen()
+    }
+
+    /// Bytes have come up the line, and perhaps a solenoid was driven.
+    pub(super) fn listen(&mut self) -> Lawful {
+        for compartment in self.bench.new_pulses() {
+            let unlock = self.laws.pulsed(compartment, self.now)?;
+            self.trace
+                .note(self.now, format_args!("pulse at {compartment} for {unlock}"));
+        }
+        if self.delivered.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::mem::take(&mut self.delivered);
+        if self.plugged_at.is_none() {
+            self.bus(BusInput::Received(PortIndex(0), &bytes))?;
+        }
+        Ok(())
+    }
+
+    /// The daemon is gone; it comes back by itself.
+    pub(super) fn fall(&mut self, why: &str, off_ms: Option<u64>) {
+        self.trace
+            .note(self.now, format_args!("the daemon is gone: {why}"));
+        self.daemon = None;
+        self.network.fell(self.now);
+        self.inbox.clear();
+        self.handed.clear();
+        self.asked.clear();
+        let off_ms = off_ms.unwrap_or_else(|| self.fault_dice.between(1_000, 60_000));
+        self.restart_at.get_or_insert(self.now + off_ms);
+    }
+
+    pub(super) fn restart(&mut self) -> Lawful {
+        self.restart_at = None;
+        if self.disk.has_crashed() {
+            self.disk.restart();
+        } else {
+            self.disk.kill();
+        }
+        self.starts += 1;
+        let start = Start(self.chance.number());
+        let moment = self.moment();
+        let opened = Daemon::open(
+            &self.disk,
+            &self.identity,
+            &self.office,
+            &self.bench,
+            &self.keys,
+            start,
+            &moment,
+        );
+        let (starts, durable) = (self.starts, self.laws.events.len());
+        self.trace
+            .note(self.now, format_args!("start {starts} with {durable} events"));
+        self.laws.restarted();
+        self.busy_until = self.now;
+        self.seen_view = None;
+        let effects = opened.map(|(daemon, effects, sync)| {
+            self.network.started(sync, daemon.engine.reader(), self.now);
+            self.daemon = Some(daemon);
+            effects
+        });
+        self.after(effects)?;
+        let recovered = self.daemon.is_none() || self.laws.events.len() > durable;
+        hold(2, recovered, || {
+            format!("{durable} events were durable, but the journal holds fewer after a start")
+        })?;
+        if self.plugged_at.is_none() {
+            self.bus(BusInput::Opened(PortIndex(0)))?;
+        }
+        Ok(())
+    }
+}
