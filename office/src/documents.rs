@@ -8,17 +8,18 @@ use crate::clock;
 use crate::database::{Database, DatabaseError};
 use crate::keys::Keys;
 
-/// All documents of one cabinet, keys first: the others are verified with them.
+/// These documents of one cabinet, in this order.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn all(
+pub async fn compose(
     database: &Database,
     keys: &Keys,
     cabinet: &CabinetId,
+    names: &[DocumentName],
 ) -> Result<Vec<(DocumentName, Signed)>, DatabaseError> {
     let mut documents = Vec::new();
-    for name in DocumentName::ALL {
+    for name in names.iter().copied() {
         documents.push((name, one(database, keys, cabinet, name).await?));
     }
     Ok(documents)

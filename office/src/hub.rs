@@ -144,11 +144,15 @@ impl Hub {
         Ok(outgoing)
     }
 
-    /// All documents of one cabinet, for publishing.
+    /// Some of a cabinet's documents, for publishing; keys go first, because the others are verified with them.
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn documents(&self, cabinet: &CabinetId) -> Result<Vec<Outgoing>, DatabaseError> {
+    pub async fn documents(
+        &self,
+        cabinet: &CabinetId,
+        names: &[DocumentName],
+    ) -> Result<Vec<Outgoing>, DatabaseError> {
         let outgoing = |(name, signed)| Outgoing {
             cabinet: cabinet.clone(),
             topic: Topic::Desired(name),
@@ -156,7 +160,7 @@ impl Hub {
             retained: true,
             expiry_s: None,
         };
-        let documents = documents::all(&self.database, &self.keys, cabinet).await?;
+        let documents = documents::compose(&self.database, &self.keys, cabinet, names).await?;
         Ok(documents.into_iter().map(outgoing).collect())
     }
 
@@ -308,7 +312,7 @@ impl Hub {
             .status
             .is_some_and(|status| status.presence == Presence::Online)
         {
-            outgoing = self.documents(cabinet).await?;
+            outgoing = self.documents(cabinet, &DocumentName::ALL).await?;
         }
         outgoing.extend(verdict.position.map(|position| self.position(cabinet, &position)));
         Ok(outgoing)

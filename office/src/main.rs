@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! `office`: the hub as a program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    office::main(std::env::args_os())
+}

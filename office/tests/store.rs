@@ -233,7 +233,7 @@ async fn a_document_keeps_its_version_until_its_content_changes() {
     let cabinet = TestCabinet::new("PORT-7");
     let hub = hub_with(place.path(), &cabinet).await;
     let expected = async || {
-        let documents = hub.documents(&cabinet.id).await.unwrap();
+        let documents = hub.documents(&cabinet.id, &DocumentName::ALL).await.unwrap();
         let message = documents
             .into_iter()
             .find(|message| message.topic == Topic::Desired(DocumentName::Expected));

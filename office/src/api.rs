@@ -1,0 +1,87 @@
+//! The REST API under `/api/v1`: what the approval system plugs into. JSON; a bearer token for everything but the health check.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+
+use crate::server::App;
+
+mod authority;
+mod cabinets;
+mod lists;
+mod refusal;
+
+pub use refusal::Refusal;
+
+/// The largest body that is read.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long an answer may take.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+
+/// The API's description, tested against the routes.
+pub const OPENAPI: &str = include_str!("../openapi.json");
+
+/// All routes below `/api/v1`.
+pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
+    let guarded = Router::new()
+        .route("/openapi.json", get(openapi))
+        .route(
+            "/applications/{application}",
+            put(authority::register).get(authority::application),
+        )
+        .route("/staff/{staff}", put(authority::name_staff))
+        .route("/consignments/{consignment}/passes", post(authority::authorise))
+        .route("/passes/{pass}", get(authority::pass).delete(authority::revoke))
+        .route("/passes/{pass}/qr.svg", get(authority::qr))
+        .route("/cabinets", get(cabinets::list))
+        .route("/cabinets/{cabinet}", get(cabinets::one))
+        .route(
+            "/cabinets/{cabinet}/policy",
+            get(cabinets::policy).put(cabinets::set_policy),
+        )
+        .route("/cabinets/{cabinet}/expected", get(cabinets::expected))
+        .route(
+            "/cabinets/{cabinet}/expected/{consignment}",
+            put(cabinets::expect),
+        )
+        .route("/cabinets/{cabinet}/commands", post(cabinets::command))
+        .route("/cabinets/{cabinet}/commands/{number}", get(cabinets::reply))
+        .route("/consignments", get(lists::consignments))
+        .route("/events", get(lists::events))
+        .route("/alarms", get(lists::alarms))
+        .route("/alarms/{alarm}/clear", post(lists::clear_alarm))
+        .route_layer(middleware::from_fn_with_state(app, guard));
+    Router::new()
+        .route("/health", get(lists::health))
+        .merge(guarded)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(in_time))
+}
+
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let offered = request.headers().get(header::AUTHORIZATION);
+    let offered = offered.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if !app.api_requests.take() {
+        return Refusal::TooMany.into_response();
+    }
+    match offered {
+        Some(token) if app.secrets.is_token(token) => next.run(request).await,
+        Some(_) | None => Refusal::Unauthorised.into_response(),
+    }
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    tokio::time::timeout(ANSWER_LIMIT, next.run(request))
+        .await
+        .unwrap_or_else(|_| Refusal::Unavailable("it takes too long; try again later").into_response())
+}
+
+async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI)
+}

@@ -1,0 +1,281 @@
+//! Arguments → settings → what was asked → exit code (sysexits).
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use office_protocol::CabinetId;
+use office_protocol::enrolment::Identity;
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+
+use crate::certificates::Issued;
+use crate::clock;
+use crate::database::{Database, DatabaseError, events};
+use crate::keys::{KeyStoreError, Keys, write_secret};
+use crate::run::{self, RunError};
+use crate::settings::{Settings, SettingsError};
+
+/// The office's side of all document lockers: intake, API, operators' page.
+#[derive(Debug, Parser)]
+#[command(name = "office", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub
+    Run(Config),
+    /// Make the keys once; `run` and `enrol` do it too when there are none
+    Keys(Config),
+    /// Enrol a cabinet: prints the bundle that `lockerd` takes
+    Enrol {
+        #[command(flatten)]
+        config: Config,
+        /// The cabinet's id: 1 to 16 of A-Z, 0-9 and -
+        #[arg(long)]
+        cabinet: CabinetId,
+        /// What `lockerd identity` printed; - for standard input
+        #[arg(long)]
+        identity: PathBuf,
+    },
+    /// Issue certificates for the broker and for the hub: ca.pem, server.pem, server.key, office.pem, office.key
+    Certificates {
+        #[command(flatten)]
+        config: Config,
+        /// The directory that they are written to
+        #[arg(long)]
+        out: PathBuf,
+        /// A host name or address of the broker
+        #[arg(long = "host", default_values = ["localhost", "127.0.0.1"])]
+        hosts: Vec<String>,
+    },
+    /// List stored events, oldest first
+    Events {
+        #[command(flatten)]
+        config: Config,
+        /// Of one cabinet
+        #[arg(long)]
+        cabinet: Option<CabinetId>,
+        /// Of one type, as locker.collected
+        #[arg(long = "type")]
+        kind: Option<String>,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Verify every stored event's digest, place and chain again
+    Verify {
+        #[command(flatten)]
+        config: Config,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Config {
+    /// The settings file
+    #[arg(long, default_value = "/etc/office/office.toml")]
+    config: PathBuf,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug, Error)]
+enum Failure {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Keys(#[from] KeyStoreError),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error("{path}: {error}")]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("{0} is not what `lockerd identity` prints: {1}")]
+    Identity(PathBuf, serde_json::Error),
+    #[error("the stored events are not whole; restore the database from its backup")]
+    Broken,
+    #[error("the system: {0}")]
+    System(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// As in sysexits.h.
+    fn code(&self) -> u8 {
+        match self {
+            Self::Settings(_) | Self::Run(RunError::Broker(_)) => 78,
+            Self::Identity(..) | Self::Broken => 65,
+            Self::File { .. } => 66,
+            Self::Run(RunError::Listen { .. }) => 69,
+            Self::Keys(_) | Self::Run(RunError::Keys(_)) => 77,
+            Self::Database(_) | Self::Run(RunError::Database(_)) => 74,
+            Self::System(_) | Self::Run(RunError::System(_)) => 71,
+        }
+    }
+}
+
+/// The program; the demo calls it too.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let usage = error.use_stderr();
+            if error.print().is_err() || usage {
+                return ExitCode::from(64);
+            }
+            return ExitCode::SUCCESS;
+        }
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if log.try_init().is_err() {
+        eprintln!("office: another log is in use already");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(carry_out(arguments.command)));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("office: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+async fn carry_out(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Run(config) => Ok(run::run(Settings::read(&config.config)?).await?),
+        Command::Keys(config) => {
+            let settings = Settings::read(&config.config)?;
+            std::fs::create_dir_all(&settings.directory)?;
+            Keys::open_or_create(&settings.keys())?;
+            println!("{}", settings.keys().display());
+            Ok(())
+        }
+        Command::Enrol {
+            config,
+            cabinet,
+            identity,
+        } => enrol(&Settings::read(&config.config)?, &cabinet, &identity).await,
+        Command::Certificates { config, out, hosts } => {
+            certificates(&Settings::read(&config.config)?, &out, &hosts)
+        }
+        Command::Events {
+            config,
+            cabinet,
+            kind,
+            json,
+        } => {
+            let database = open(&config).await?;
+            list(&database, cabinet, kind, json).await
+        }
+        Command::Verify { config, json } => {
+            let found = open(&config).await?.verify().await?;
+            if json {
+                println!("{}", serde_json::to_string(&found).expect("counts and texts"));
+            } else {
+                println!(
+                    "{} of {} events intact, {} histories",
+                    found.intact, found.events, found.branches
+                );
+                found.faults.iter().for_each(|fault| println!("broken: {fault}"));
+            }
+            found.is_intact().then_some(()).ok_or(Failure::Broken)
+        }
+    }
+}
+
+async fn open(config: &Config) -> Result<Database, Failure> {
+    let path = Settings::read(&config.config)?.database();
+    if path.exists() {
+        Ok(Database::open(&path).await?)
+    } else {
+        let error = std::io::ErrorKind::NotFound.into();
+        Err(Failure::File { path, error })
+    }
+}
+
+async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Result<(), Failure> {
+    let text = if identity == Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(identity)
+    };
+    let text = text.map_err(|error| Failure::File {
+        path: identity.to_owned(),
+        error,
+    })?;
+    let known: Identity =
+        serde_json::from_str(&text).map_err(|error| Failure::Identity(identity.to_owned(), error))?;
+    std::fs::create_dir_all(&settings.directory)?;
+    let keys = Keys::open_or_create(&settings.keys())?;
+    let database = Database::open(&settings.database()).await?;
+    database.enrol(cabinet, &known.key, clock::now()).await?;
+    let content = serde_json::to_string(&keys.key_set(0)).expect("keys are texts");
+    let name = office_protocol::document::DocumentName::Keys;
+    let version = database.document_version(cabinet, name, &content).await?;
+    let bundle = keys.bundle(cabinet, &known, version)?;
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&bundle).expect("a bundle is texts")
+    );
+    Ok(())
+}
+
+fn certificates(settings: &Settings, out: &Path, hosts: &[String]) -> Result<(), Failure> {
+    std::fs::create_dir_all(&settings.directory)?;
+    let keys = Keys::open_or_create(&settings.keys())?;
+    std::fs::create_dir_all(out)?;
+    let write = |name: &str, text: &str| write_secret(&out.join(name), text);
+    let both = |name: &str, issued: &Issued| {
+        write(&format!("{name}.pem"), &issued.certificate)?;
+        write(&format!("{name}.key"), &issued.key)
+    };
+    write("ca.pem", keys.authority.pem())?;
+    both("server", &keys.authority.server(hosts)?)?;
+    both("office", &keys.authority.client("office")?)?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+async fn list(
+    database: &Database,
+    cabinet: Option<CabinetId>,
+    kind: Option<String>,
+    json: bool,
+) -> Result<(), Failure> {
+    let mut filter = events::Filter {
+        cabinet: cabinet.map(|id| id.to_string()),
+        kind,
+        ascending: true,
+        limit: 1_000,
+        ..events::Filter::default()
+    };
+    loop {
+        let page = database.events(&filter).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        filter.after = Some(last.arrival);
+        for listed in &page {
+            if json {
+                println!(
+                    "{}",
+                    serde_json::to_string(listed).expect("a stored event is JSON")
+                );
+            } else {
+                println!("{}\t{}\t{}", listed.arrival, listed.branch, listed.event);
+            }
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The operators' page: login, the page, and its changes as server-sent events.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Form, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio_stream::wrappers::WatchStream;
+
+use crate::clock::{self, Monotonic};
+use crate::page::{self, Language};
+use crate::server::App;
+
+mod overview;
+pub use overview::overview;
+
+const COOKIE: &str = "office";
+/// A shift.
+const SESSION_MS: u64 = 10 * 3_600_000;
+const SESSIONS_MAX: usize = 256;
+/// Pages that are open at once.
+const PAGES_MAX: usize = 64;
+/// The page changes at most so often.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Who has logged in, by the digest of their cookie.
+pub struct Sessions {
+    clock: Monotonic,
+    ends: Mutex<HashMap<office_protocol::Digest, u64>>,
+    pages: Arc<Semaphore>,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self {
+            clock: Monotonic::begin(),
+            ends: Mutex::default(),
+            pages: Arc::new(Semaphore::new(PAGES_MAX)),
+        }
+    }
+}
+
+impl Sessions {
+    fn begin(&self) -> String {
+        let cookie = clock::random_name::<32>();
+        let now = self.clock.millis();
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.retain(|_, end| *end > now);
+        if ends.len() >= SESSIONS_MAX {
+            let oldest = ends.iter().min_by_key(|(_, end)| **end).map(|(id, _)| *id);
+            oldest.and_then(|id| ends.remove(&id));
+        }
+        ends.insert(office_protocol::Digest::of(cookie.as_bytes()), now + SESSION_MS);
+        cookie
+    }
+
+    fn holds(&self, headers: &HeaderMap) -> bool {
+        let now = self.clock.millis();
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        cookie(headers).is_some_and(|id| ends.get(&id).is_some_and(|end| *end > now))
+    }
+
+    fn end(&self, headers: &HeaderMap) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        cookie(headers).and_then(|id| ends.remove(&id));
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<office_protocol::Digest> {
+    let all = headers.get(header::COOKIE)?.to_str().ok()?;
+    let mut pairs = all.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let (_, value) = pairs.find(|(name, _)| *name == COOKIE)?;
+    Some(office_protocol::Digest::of(value.as_bytes()))
+}
+
+/// All routes of the page.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(front))
+        .route("/events", get(changes))
+        .route("/login", post(login))
+        .route("/logout", post(logout))
+        .route(
+            "/style.css",
+            get(async || ([(header::CONTENT_TYPE, "text/css")], page::STYLE)),
+        )
+        .route(
+            "/script.js",
+            get(async || ([(header::CONTENT_TYPE, "text/javascript")], page::SCRIPT)),
+        )
+}
+
+#[derive(Deserialize, Default)]
+struct Asked {
+    #[serde(default)]
+    language: String,
+}
+
+impl Asked {
+    fn language(&self, headers: &HeaderMap) -> Language {
+        let preferred = headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok());
+        match self.language.as_str() {
+            "en" => Language::En,
+            "zh" => Language::Zh,
+            _ if preferred.is_some_and(|text| text.starts_with("en")) => Language::En,
+            _ => Language::Zh,
+        }
+    }
+}
+
+async fn front(State(app): State<Arc<App>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    let language = asked.language(&headers);
+    if !app.sessions.holds(&headers) {
+        return Html(page::login(language, false)).into_response();
+    }
+    match overview(&app.hub.database, language).await {
+        Ok(overview) => Html(page::render(&overview)).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the page cannot be made");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the database failed; see the hub's log\n",
+            )
+                .into_response()
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Login {
+    password: String,
+}
+
+async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): Form<Login>) -> Response {
+    if !app.logins.take() {
+        return (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many tries; wait ten seconds\n",
+        )
+            .into_response();
+    }
+    let secrets = app.secrets.clone();
+    let right = tokio::task::spawn_blocking(move || secrets.is_password(&login.password)).await;
+    if !right.unwrap_or(false) {
+        tracing::warn!("wrong operators' password");
+        let page = page::login(Asked::default().language(&headers), true);
+        return (StatusCode::UNAUTHORIZED, Html(page)).into_response();
+    }
+    let cookie = app.sessions.begin();
+    let set = format!(
+        "{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
+        SESSION_MS / 1000
+    );
+    ([(header::SET_COOKIE, set)], Redirect::to("/")).into_response()
+}
+
+async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    app.sessions.end(&headers);
+    let set = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+    ([(header::SET_COOKIE, set)], Redirect::to("/")).into_response()
+}
+
+async fn changes(State(app): State<Arc<App>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
+    if !app.sessions.holds(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(permit) = app.sessions.pages.clone().try_acquire_owned() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "too many open pages\n").into_response();
+    };
+    let language = asked.language(&headers);
+    let open = Arc::new((app.clone(), headers, permit));
+    let stream = WatchStream::new(app.hub.changes())
+        .take_while({
+            let open = open.clone();
+            move |_| std::future::ready(open.0.sessions.holds(&open.1))
+        })
+        .then(move |_| {
+            let open = open.clone();
+            async move {
+                tokio::time::sleep(PAUSE).await;
+                match overview(&open.0.hub.database, language).await {
+                    Ok(overview) => Event::default().data(page::fragment(&overview).into_string()),
+                    Err(_) => Event::default().comment("the database failed"),
+                }
+            }
+        })
+        .map(Ok::<Event, Infallible>);
+    Sse::new(stream).keep_alive(KeepAlive::default()).into_response()
+}

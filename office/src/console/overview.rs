@@ -1,0 +1,125 @@
+//! What the page shows, read from the database; no personal data.
+
+use office_protocol::state::Occupancy;
+use office_protocol::{CabinetState, EventHeader};
+
+use crate::clock;
+use crate::database::alarms::ListedAlarm;
+use crate::database::cabinets::ListedCabinet;
+use crate::database::{Database, DatabaseError, consignments, events};
+use crate::page::{AlarmRow, CabinetRow, Completeness, ConsignmentRow, EventRow, Language, Overview};
+
+const EVENTS: u32 = 30;
+const CONSIGNMENTS: u32 = 200;
+const ALARMS: u32 = 100;
+/// An online cabinet says something this often; silent beyond it.
+const SILENT_MS: i64 = 15 * 60_000;
+
+/// The page's content.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn overview(database: &Database, language: Language) -> Result<Overview, DatabaseError> {
+    let alarms = database.alarms(false, ALARMS).await?;
+    let listed = database.cabinets(None).await?;
+    let mut cabinets: Vec<CabinetRow> = listed
+        .iter()
+        .map(|cabinet| cabinet_row(cabinet, &alarms))
+        .collect();
+    cabinets.sort_by_key(|row| (row.alarms == 0 && row.online, row.cabinet.clone()));
+    let filter = consignments::Filter {
+        limit: CONSIGNMENTS,
+        ..Default::default()
+    };
+    let consignments = database.consignments(&filter).await?;
+    let inside = consignments.into_iter().filter(|row| row.left_at.is_none());
+    let filter = events::Filter {
+        limit: EVENTS,
+        ..Default::default()
+    };
+    let events = database.events(&filter).await?;
+    Ok(Overview {
+        language,
+        cabinets,
+        alarms: alarms.iter().map(alarm_row).collect(),
+        consignments: inside.map(consignment_row).collect(),
+        events: events.iter().filter_map(event_row).collect(),
+    })
+}
+
+/// `2026-01-31 09:05:07` in UTC.
+fn text(millis: i64) -> String {
+    let time = office_protocol::Timestamp::from_millis(millis).to_string();
+    time.split('.').next().unwrap_or_default().replace('T', " ")
+}
+
+fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
+    let state: Option<CabinetState> = cabinet
+        .state
+        .as_deref()
+        .and_then(|json| serde_json::from_str(json).ok());
+    let compartments = state.map(|state| state.compartments).unwrap_or_default();
+    let holding = |occupancy| {
+        compartments
+            .iter()
+            .filter(|one| one.occupancy == occupancy && !one.withdrawn)
+            .count()
+    };
+    let mine = alarms.iter().filter(|alarm| alarm.cabinet == cabinet.id);
+    let gap = mine.clone().any(|alarm| alarm.alarm == "gap");
+    let heard = cabinet
+        .last_seen
+        .is_some_and(|seen| clock::now().as_millis() - seen < SILENT_MS);
+    CabinetRow {
+        cabinet: cabinet.id.clone(),
+        online: cabinet.presence == "online" && heard,
+        seen: cabinet.last_seen.map(text),
+        complete_to: u64::try_from(cabinet.complete_to).unwrap_or(0),
+        completeness: if cabinet.branches > 1 {
+            Completeness::Fork
+        } else if gap {
+            Completeness::Gap
+        } else {
+            Completeness::Complete
+        },
+        compartments: compartments.len(),
+        free: holding(Occupancy::Free),
+        unconfirmed: holding(Occupancy::Unconfirmed),
+        alarms: mine.count(),
+    }
+}
+
+fn alarm_row(alarm: &ListedAlarm) -> AlarmRow {
+    AlarmRow {
+        since: text(alarm.raised),
+        cabinet: alarm.cabinet.clone(),
+        alarm: alarm.alarm.clone(),
+        compartment: alarm.compartment.and_then(|id| u16::try_from(id).ok()),
+    }
+}
+
+fn consignment_row(row: consignments::ListedConsignment) -> ConsignmentRow {
+    ConsignmentRow {
+        consignment: row.id,
+        application: row.application,
+        cabinet: row.cabinet,
+        compartment: u16::try_from(row.compartment).ok(),
+        state: row.state,
+        since: text(row.changed),
+    }
+}
+
+fn event_row(listed: &events::ListedEvent) -> Option<EventRow> {
+    let header = EventHeader::parse(listed.event.get().as_bytes()).ok()?;
+    Some(EventRow {
+        time: text(header.time.as_millis()),
+        cabinet: listed.cabinet.clone(),
+        seq: header.seq.0,
+        kind: header
+            .kind
+            .strip_prefix("locker.")
+            .unwrap_or(&header.kind)
+            .to_owned(),
+        subject: header.subject,
+    })
+}

@@ -1,0 +1,177 @@
+//! The settings file: TOML, unknown keys are errors with line and column.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::mqtt;
+
+/// What the hub runs with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where the database, the keys and the made secrets are.
+    pub directory: PathBuf,
+    /// Where API and page are served; a proxy with TLS stands before anything but loopback.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Host names under which a proxy serves it, besides the address itself.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// The broker.
+    pub broker: mqtt::Settings,
+    /// Whom hand-overs are told to.
+    #[serde(default)]
+    pub webhooks: Vec<Webhook>,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8090))
+}
+
+/// One receiver of hand-overs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// What it is called in the database; never change it while deliveries wait.
+    pub name: String,
+    /// Where to.
+    pub url: String,
+    /// The file that holds the secret for the signature.
+    pub secret_file: PathBuf,
+    /// Whether phone numbers and plain pickup codes are included (for the SMS gateway).
+    #[serde(default)]
+    pub personal: bool,
+}
+
+/// A settings file that cannot be used.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// The file.
+    #[error("{path}: {error}; give the settings file with --config")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// What it says.
+    #[error("{path}: {error}")]
+    Text {
+        /// Which.
+        path: PathBuf,
+        /// What, with line and column.
+        error: Box<toml::de::Error>,
+    },
+    /// A value that does not fit.
+    #[error("{path}: {what}")]
+    Value {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong and what to write instead.
+        what: String,
+    },
+}
+
+impl Settings {
+    /// Reads the file; a relative directory is beside it.
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File {
+            path: path.to_owned(),
+            error,
+        })?;
+        let mut settings: Self = toml::from_str(&text).map_err(|error| SettingsError::Text {
+            path: path.to_owned(),
+            error: Box::new(error),
+        })?;
+        settings.check().map_err(|what| SettingsError::Value {
+            path: path.to_owned(),
+            what,
+        })?;
+        let beside = path.parent().unwrap_or(Path::new("."));
+        settings.directory = beside.join(&settings.directory);
+        for webhook in &mut settings.webhooks {
+            webhook.secret_file = beside.join(&webhook.secret_file);
+        }
+        if let Some(tls) = &mut settings.broker.tls {
+            for file in [&mut tls.ca, &mut tls.certificate, &mut tls.key] {
+                *file = beside.join(&*file);
+            }
+        }
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (index, webhook) in self.webhooks.iter().enumerate() {
+            if self.webhooks[..index]
+                .iter()
+                .any(|other| other.name == webhook.name)
+            {
+                return Err(format!(
+                    "two webhooks are called {:?}; give each its own name",
+                    webhook.name
+                ));
+            }
+            let local = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+            let safe = webhook.url.starts_with("https://")
+                || local.iter().any(|start| webhook.url.starts_with(start));
+            if !safe {
+                return Err(format!(
+                    "webhook {:?}: the url must begin with https://, or http:// on this machine",
+                    webhook.name
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The database file.
+    pub fn database(&self) -> PathBuf {
+        self.directory.join("office.db")
+    }
+
+    /// The key directory.
+    pub fn keys(&self) -> PathBuf {
+        self.directory.join("keys")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, SettingsError> {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("office.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read(&path)
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let error = read("directory = \"d\"\ncolour = 3\n[broker]\nhost = \"localhost\"\nport = 1883\n");
+        let text = error.unwrap_err().to_string();
+        assert!(
+            text.contains("line 2, column 1") && text.contains("colour"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_webhook_in_the_clear_is_only_for_this_machine() {
+        let text = |url: &str| {
+            format!(
+                "directory = \"d\"\n[broker]\nhost = \"localhost\"\nport = 1883\n\
+                 [[webhooks]]\nname = \"a\"\nurl = \"{url}\"\nsecret_file = \"s\"\n"
+            )
+        };
+        assert!(read(&text("http://127.0.0.1:9/x")).is_ok());
+        assert!(read(&text("http://approval.example/x")).is_err());
+    }
+}
