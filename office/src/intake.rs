@@ -103,7 +103,8 @@ pub struct View {
 pub struct Intake {
     cabinet: CabinetId,
     latest: Option<(Start, u64)>,
-    past: VecDeque<Start>,
+    /// Earlier starts, each with the last nonce that was seen of it.
+    past: VecDeque<(Start, u64)>,
     held: Vec<Arrival>,
     resend_at: Option<Monotonic>,
     gap_alarmed: bool,
@@ -288,17 +289,25 @@ impl Intake {
         }
     }
 
+    /// Whether a status is of an earlier start. One that says something new is not: then the later one was a replay that came
+    /// after a restart of this hub, which forgets what is past. A last will may come late and proves nothing.
+    fn is_over(&self, status: &Status) -> bool {
+        let seen = self.past.iter().find(|(start, _)| *start == status.start);
+        seen.is_some_and(|(_, nonce)| status.nonce <= *nonce || status.presence == Presence::Offline)
+    }
+
     fn status(&mut self, status: Status, knowledge: &Knowledge, verdict: &mut Verdict) {
         let stale = match self.latest {
             Some((start, nonce)) if start == status.start => status.nonce < nonce,
-            Some(_) | None => self.past.contains(&status.start),
+            Some(_) | None => self.is_over(&status),
         };
         if stale {
             self.view.stale += 1;
             return;
         }
-        if let Some((start, _)) = self.latest.filter(|(start, _)| *start != status.start) {
-            self.past.push_back(start);
+        self.past.retain(|(start, _)| *start != status.start);
+        if let Some(before) = self.latest.filter(|(start, _)| *start != status.start) {
+            self.past.push_back(before);
             if self.past.len() > PAST_STARTS_MAX {
                 self.past.pop_front();
             }

@@ -203,8 +203,18 @@ fn an_old_status_changes_nothing_but_a_counter() {
     hub.handle(0, online(START, 5, &[]));
     assert_eq!(hub.handle(1, online(START, 4, &[])), Verdict::default());
     hub.handle(2, online(Start(8), 1, &[]));
-    assert_eq!(hub.handle(3, online(START, 6, &[])), Verdict::default());
+    assert_eq!(hub.handle(3, online(START, 5, &[])), Verdict::default());
     assert_eq!(hub.intake.view().stale, 2);
+}
+
+#[test]
+fn a_replayed_status_after_a_restart_of_the_hub_does_not_shut_the_cabinet_out() {
+    let mut hub = Hub::new();
+    hub.intake = Intake::new(cabinet(), Some((Start(8), 3)));
+    hub.handle(0, online(START, 9, &[])); // an old start, which this hub has forgotten
+    assert_eq!(hub.handle(1, online(Start(8), 3, &[])), Verdict::default());
+    let answer = hub.handle(2, online(Start(8), 4, &[])).position.unwrap();
+    assert_eq!((answer.start, answer.answers), (Start(8), Some(4)));
 }
 
 #[test]
