@@ -24,7 +24,12 @@ struct Arguments {
 #[derive(Debug, clap::Args)]
 struct Configured {
     /// The settings file
-    #[arg(long, default_value = "/etc/lockerd/lockerd.toml", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "/etc/lockerd/lockerd.toml",
+        value_name = "FILE"
+    )]
     config: PathBuf,
 }
 

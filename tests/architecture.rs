@@ -78,7 +78,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_serial", &["src/serial.rs"]),
     ("sled", &["src/index"]),
     ("qrcode", &["src/kiosk/qr.rs", "office/src/qr.rs"]),
-    ("sd_notify", &["src/daemon.rs"]),
+    ("sd_notify", &["src/daemon.rs", "src/daemon"]),
     ("sqlx", &["office/src", "hil/rehearsal/src"]),
 ];
 

@@ -1,5 +1,6 @@
 //! The whole system on one machine.
 
+pub mod bench;
 pub mod broker;
 pub mod disk;
 mod output;
