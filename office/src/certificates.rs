@@ -5,7 +5,7 @@ use std::path::Path;
 use office_protocol::{CabinetId, VerifyingKey};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SignatureAlgorithm,
+    KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SignatureAlgorithm,
 };
 
 use crate::keys::{KeyStoreError, read_secret, write_secret};
@@ -123,7 +123,8 @@ impl CertificateAuthority {
     }
 
     fn issue(&self, params: CertificateParams) -> Result<Issued, KeyStoreError> {
-        let key = KeyPair::generate_for(&PKCS_ED25519)?;
+        // Not Ed25519: ring writes it as PKCS#8 version 2, which the OpenSSL of common brokers cannot read.
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Issued {
             certificate: certificate.pem(),
