@@ -321,6 +321,14 @@ const ALARMS: &[(&str, &str, &str)] = &[
     ("fork", "流水分叉", "history forked"),
     ("gap", "流水有缺口", "history has a gap"),
     ("silent", "长时间没有联系", "silent"),
+    ("malformed", "收到不成流水的消息", "messages that are no history"),
+    (
+        "unknown-cabinet",
+        "未登记的箱柜发来消息",
+        "messages of a cabinet that is not enrolled",
+    ),
+    ("pass-used-elsewhere", "凭证码在别处用过", "pass used elsewhere"),
+    ("help-requested", "现场求助", "somebody asks for help"),
 ];
 
 const EVENTS: &[(&str, &str, &str)] = &[
@@ -349,6 +357,28 @@ const EVENTS: &[(&str, &str, &str)] = &[
     ("disputed", "有异议", "disputed"),
     ("alarm-raised", "告警", "alarm raised"),
     ("alarm-cleared", "告警解除", "alarm cleared"),
+    ("clock-corrected", "时钟校正", "clock corrected"),
+    ("document-applied", "文件已生效", "document in force"),
+    ("layout-changed", "格口配置变更", "compartments changed"),
+    ("compartment-withdrawn", "格口停用", "compartment withdrawn"),
+    ("compartment-returned", "格口恢复", "compartment returned"),
+    ("tries-counted", "错误码计数", "wrong tries counted"),
+    ("pass-used", "凭证码已用", "pass used"),
+    ("pass-refused", "凭证码被拒", "pass refused"),
+    ("staff-admitted", "员工登录", "staff admitted"),
+    ("command-accepted", "指令已接受", "command accepted"),
+    ("command-refused", "指令被拒", "command refused"),
+    ("command-done", "指令已执行", "command done"),
+    ("board-lost", "锁控板断开", "board lost"),
+    ("board-found", "锁控板恢复", "board found"),
+    ("port-lost", "串口断开", "port lost"),
+    ("port-found", "串口恢复", "port found"),
+    ("peripheral-lost", "外设断开", "device lost"),
+    ("peripheral-found", "外设恢复", "device found"),
+    ("tampered", "箱体被触动", "tampered"),
+    ("power-changed", "电源变化", "power changed"),
+    ("help-requested", "求助", "help requested"),
+    ("rated", "评价", "rated"),
 ];
 
 #[cfg(test)]

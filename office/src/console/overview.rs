@@ -47,10 +47,11 @@ pub async fn overview(database: &Database, language: Language) -> Result<Overvie
     })
 }
 
-/// `2026-01-31 09:05:07` in UTC.
+/// `2026-01-31 09:05:07 UTC`.
 fn text(millis: i64) -> String {
     let time = office_protocol::Timestamp::from_millis(millis).to_string();
-    time.split('.').next().unwrap_or_default().replace('T', " ")
+    let seconds = time.split('.').next().unwrap_or_default();
+    format!("{} UTC", seconds.replace('T', " "))
 }
 
 fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
