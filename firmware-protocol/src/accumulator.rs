@@ -9,6 +9,11 @@ pub enum Scan<T> {
     Incomplete,
     /// No frame begins here: the first byte is to be dropped.
     Noise,
+    /// None begins in these bytes, so all of them are to be dropped: for families whose frames are marked off.
+    Rubbish {
+        /// How many, at least one.
+        length: usize,
+    },
     /// A whole frame.
     Frame {
         /// How many bytes it took.
@@ -68,13 +73,18 @@ impl Accumulator {
                     return Some(content);
                 }
                 Scan::Incomplete if !ended && pending.len() < FRAME_MAX => return None,
-                Scan::Incomplete | Scan::Noise => {
-                    self.start += 1;
-                    self.dropped = self.dropped.saturating_add(1);
-                }
+                Scan::Incomplete | Scan::Noise => self.drop_noise(1),
+                Scan::Rubbish { length } => self.drop_noise(length.clamp(1, pending.len())),
             }
         }
         None
+    }
+
+    fn drop_noise(&mut self, count: usize) {
+        self.start += count;
+        self.dropped = self
+            .dropped
+            .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     /// The bytes that wait for more.

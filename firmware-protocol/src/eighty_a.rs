@@ -197,7 +197,7 @@ impl Codec for EightyA {
             Command::ReadAll { .. } => (READ, 0, READ_FUNCTION),
             Command::SetReports(on) if kecheng => (REPORTS, 1, u8::from(on)),
             Command::ReadVersion if kecheng => (REPORT_OR_VERSION, 0, VERSION_FUNCTION),
-            Command::SetReports(_) | Command::ReadVersion => return Err(Unsupported),
+            Command::SetReports(_) | Command::ReadVersion | Command::Handshake => return Err(Unsupported),
         };
         frame.extend(&[header, request.board.0, lock, function]);
         frame.push_xor();
@@ -211,7 +211,8 @@ impl Codec for EightyA {
             | Command::UnlockAll
             | Command::ReadDoor(_)
             | Command::SetReports(_)
-            | Command::ReadVersion => SHORT,
+            | Command::ReadVersion
+            | Command::Handshake => SHORT,
         }
     }
 
@@ -315,7 +316,8 @@ impl Codec for EightyA {
                 ..
             }
             | Content::ReportsSet(_)
-            | Content::Version(_) => return Err(Unsupported),
+            | Content::Version(_)
+            | Content::Handshake => return Err(Unsupported),
         };
         frame.extend(&[header, answer.board.0, lock, last]);
         frame.push_xor();

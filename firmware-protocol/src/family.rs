@@ -5,7 +5,7 @@ use core::fmt;
 use crate::accumulator::Scan;
 use crate::eighty_a::{Dialect, EightyA};
 use crate::frame::Frame;
-use crate::words::{Answer, Board, Request};
+use crate::words::{Answer, Board, Command, Request};
 
 /// What a family prescribes: constants of its documents, never of one site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,12 @@ impl core::error::Error for Unsupported {}
 pub trait Codec {
     /// What the family prescribes.
     fn profile(&self) -> Profile;
+
+    /// Controller: what has to be exchanged with this board before anything else, if the family has sessions.
+    /// `silent_ms` is how long the board has not answered: it may have let its session go.
+    fn owes(&self, _board: Board, _silent_ms: u64) -> Option<Command> {
+        None
+    }
 
     /// Controller: appends the request's bytes to an empty frame.
     ///
@@ -133,6 +139,10 @@ macro_rules! families {
         impl Codec for AnyCodec {
             fn profile(&self) -> Profile {
                 match self { $(Self::$variant(codec) => codec.profile(),)+ }
+            }
+
+            fn owes(&self, board: Board, silent_ms: u64) -> Option<Command> {
+                match self { $(Self::$variant(codec) => codec.owes(board, silent_ms),)+ }
             }
 
             fn encode_request(&mut self, request: &Request, frame: &mut Frame) -> Result<(), Unsupported> {

@@ -154,6 +154,8 @@ pub enum Command {
     SetReports(bool),
     /// Ask for the firmware's version.
     ReadVersion,
+    /// A step of the family's own, before or between others: sets up a session, or changes a key.
+    Handshake,
 }
 
 /// What a board said, asked or unasked.
@@ -194,6 +196,8 @@ pub enum Content {
     ReportsSet(bool),
     /// To [`Command::ReadVersion`]: two bytes, meaning as the vendor likes.
     Version([u8; 2]),
+    /// To [`Command::Handshake`]: the step was taken, and [`crate::Codec::owes`] says what comes next.
+    Handshake,
     /// Said unasked: a door may have changed. To be proven with a read.
     Unasked {
         /// Which lock.
@@ -228,20 +232,24 @@ impl Answer {
             | (Command::ReadDoor(asked), Content::Door { channel, .. }) => asked == channel,
             (Command::ReadAll { channels }, Content::State(state)) => channels == state.channels,
             (Command::SetReports(asked), Content::ReportsSet(set)) => asked == set,
-            (Command::UnlockAll, Content::AllUnlocked) | (Command::ReadVersion, Content::Version(_)) => true,
+            (Command::UnlockAll, Content::AllUnlocked)
+            | (Command::ReadVersion, Content::Version(_))
+            | (Command::Handshake, Content::Handshake) => true,
             (
                 Command::Unlock(_)
                 | Command::UnlockAll
                 | Command::ReadDoor(_)
                 | Command::ReadAll { .. }
                 | Command::SetReports(_)
-                | Command::ReadVersion,
+                | Command::ReadVersion
+                | Command::Handshake,
                 Content::Unlocked { .. }
                 | Content::AllUnlocked
                 | Content::Door { .. }
                 | Content::State(_)
                 | Content::ReportsSet(_)
                 | Content::Version(_)
+                | Content::Handshake
                 | Content::Unasked { .. },
             ) => false,
         }

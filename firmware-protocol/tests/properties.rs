@@ -77,6 +77,7 @@ fn answer_to(request: Request, bits: u64, open: bool) -> Answer {
         }
         Command::SetReports(on) => Content::ReportsSet(on),
         Command::ReadVersion => Content::Version([bits.to_le_bytes()[0], bits.to_le_bytes()[1]]),
+        Command::Handshake => Content::Handshake,
     };
     Answer {
         board: request.board,

@@ -66,6 +66,8 @@ pub(super) struct Health {
     misses: u8,
     garbles: u8,
     slowest_ms: Option<u64>,
+    /// When it answered last, in whatever matter.
+    pub(super) answered_at: Monotonic,
     /// Doors as reported, in true polarity.
     open: u64,
     /// Channels whose next reading is the first.
@@ -93,6 +95,7 @@ impl Health {
             misses: 0,
             garbles: 0,
             slowest_ms: None,
+            answered_at: Monotonic::default(),
             open: 0,
             fresh: board.mapped,
             doubted: 0,

@@ -134,6 +134,8 @@ struct Port {
     /// Where the turns of packed and of single reads are.
     turn: usize,
     single_turn: usize,
+    /// A read whose board wants a handshake first.
+    put_off: Option<(usize, Command)>,
 }
 
 /// All ports and boards of a cabinet.
@@ -161,6 +163,7 @@ impl BusMaster {
                 .collect(),
             turn: 0,
             single_turn: 0,
+            put_off: None,
         });
         Self {
             ports: ports.collect(),
@@ -291,6 +294,7 @@ impl BusMaster {
         }
         let state = &mut self.ports[port.0];
         state.wire.reset();
+        state.put_off = None;
         state.open = true;
         state.sweep_due = now;
         if state.found.replace(true) != Some(true) {
@@ -354,11 +358,25 @@ impl BusMaster {
                     return;
                 }
             }
-            Purpose::Read => {}
+            Purpose::Read | Purpose::Handshake => {}
         }
         if board.missed(garbled, place.mapped, now) {
             actions.push(BusAction::Report(Input::BoardLost { board: place.id }));
         }
+        if exchange.purpose == Purpose::Handshake && board.life == Life::Quarantined {
+            self.refuse_all(exchange.board, actions);
+        }
+    }
+
+    /// Without a session nothing can be unlocked there: says so at once, so that one dead board does not keep the wire.
+    fn refuse_all(&mut self, board: usize, actions: &mut Vec<BusAction>) {
+        self.wanted.retain(|wanted| {
+            let stays = wanted.board != board;
+            if !stays {
+                actions.push(outcome(wanted.unlock, UnlockOutcome::NotSent));
+            }
+            stays
+        });
     }
 
     /// Answers the unlocks that can no longer be sent in time.
@@ -382,6 +400,10 @@ fn outcome(unlock: Seq, outcome: UnlockOutcome) -> BusAction {
 const fn command_bit(command: Command) -> u64 {
     match command {
         Command::Unlock(channel) | Command::ReadDoor(channel) => channel.bit(),
-        Command::UnlockAll | Command::ReadAll { .. } | Command::SetReports(_) | Command::ReadVersion => 0,
+        Command::UnlockAll
+        | Command::ReadAll { .. }
+        | Command::SetReports(_)
+        | Command::ReadVersion
+        | Command::Handshake => 0,
     }
 }

@@ -1,6 +1,6 @@
 //! One port's wire: the exchange under way, what has been heard, echoes and silences (pure).
 
-use firmware_protocol::{Accumulator, Answer, AnyCodec, Codec, Command, Frame, Profile, Request};
+use firmware_protocol::{Accumulator, Answer, AnyCodec, Board, Codec, Command, Frame, Profile, Request};
 use office_protocol::Seq;
 
 use crate::cabinet::vocabulary::Monotonic;
@@ -17,6 +17,8 @@ pub(super) enum Purpose {
     Unlock(Seq),
     /// A reading.
     Read,
+    /// A step of the family's own before a reading or a pulse.
+    Handshake,
 }
 
 /// A request that waits for its answer.
@@ -40,7 +42,11 @@ impl Exchange {
     /// Whether as much as an answer has come to a read, and was none.
     fn only_rubbish(&self) -> bool {
         let enough = self.heard > 0 && self.heard >= self.length;
-        enough && self.purpose == Purpose::Read && !self.echo_awaited
+        enough && !self.is_pulse() && !self.echo_awaited
+    }
+
+    const fn is_pulse(&self) -> bool {
+        matches!(self.purpose, Purpose::Unlock(_))
     }
 }
 
@@ -106,6 +112,11 @@ impl Wire {
     /// When a request may be sent; none while one is under way or late bytes are let out.
     pub(super) fn free_at(&self) -> Option<Monotonic> {
         (self.exchange.is_none() && self.settling.is_none()).then_some(self.free_at)
+    }
+
+    /// What this board wants before anything else; `silent_ms` is how long it has not answered.
+    pub(super) fn owes(&self, board: Board, silent_ms: u64) -> Option<Command> {
+        self.codec.owes(board, silent_ms)
     }
 
     /// Begins an exchange and returns the bytes to send; none if the family has no such frame.
@@ -251,10 +262,10 @@ impl Wire {
                 return true;
             }
             // An unlock's answer may equal its request: without the echo before it, it proves nothing.
-            if ended && exchange.purpose != Purpose::Read {
+            if ended && exchange.is_pulse() {
                 self.heard.clear();
             }
-            return ended && exchange.purpose == Purpose::Read;
+            return ended && !exchange.is_pulse();
         }
         // A single read's answer never equals its request: this is an echo that the setting denies.
         let single = matches!(exchange.request.command, Command::ReadDoor(_));

@@ -278,7 +278,9 @@ impl SimulatedBoard {
                 self.settings.reports = on;
                 self.settings.reply
             }
-            Command::ReadDoor(_) | Command::ReadAll { .. } | Command::ReadVersion => self.settings.reply,
+            Command::ReadDoor(_) | Command::ReadAll { .. } | Command::ReadVersion | Command::Handshake => {
+                self.settings.reply
+            }
         };
         if self.owed.len() < OWED_MAX {
             let at = now + takes + self.late;
@@ -358,6 +360,7 @@ impl SimulatedBoard {
             }),
             Command::SetReports(on) => Content::ReportsSet(on),
             Command::ReadVersion => Content::Version([1, 0]),
+            Command::Handshake => Content::Handshake,
         }
     }
 

@@ -62,6 +62,12 @@ impl BusMaster {
         };
         let place = &self.layout.boards[exchange.board];
         let board = &mut self.boards[exchange.board];
+        board.answered_at = now;
+        // Who only shakes hands is not there yet: a reading has to follow.
+        if exchange.purpose == Purpose::Handshake {
+            board.statistics.answered += 1;
+            return;
+        }
         let read = (exchange.purpose == Purpose::Read).then_some(took_ms);
         if board.answered(read) {
             actions.push(BusAction::Report(Input::BoardFound { board: place.id }));
@@ -87,8 +93,11 @@ impl BusMaster {
                 self.report_doors(exchange.board, noticed, actions);
             }
             Content::State(state) => self.state(exchange.board, state, actions),
-            Content::AllUnlocked | Content::ReportsSet(_) | Content::Version(_) | Content::Unasked { .. } => {
-            }
+            Content::AllUnlocked
+            | Content::ReportsSet(_)
+            | Content::Version(_)
+            | Content::Handshake
+            | Content::Unasked { .. } => {}
         }
     }
 

@@ -42,7 +42,7 @@ impl BusMaster {
             }
         };
         let sweep = boards.map(next).min().map(|at| at.max(port.sweep_due));
-        let single = singles.then_some(free_at);
+        let single = (singles || port.put_off.is_some()).then_some(free_at);
         [unlock, sweep, single]
             .into_iter()
             .flatten()
@@ -55,34 +55,59 @@ impl BusMaster {
         if !self.ports[port].open || self.ports[port].wire.free_at().is_none_or(|at| at > now) {
             return;
         }
-        if let Some(wanted) = self.next_unlock(port, now) {
-            let command = Command::Unlock(wanted.channel);
-            if !self.send(
-                port,
-                wanted.board,
-                command,
-                Purpose::Unlock(wanted.unlock),
-                now,
-                actions,
-            ) {
-                actions.push(outcome(wanted.unlock, UnlockOutcome::NotSent));
+        if let Some(index) = self.next_unlock(port, now) {
+            let board = self.wanted[index].board;
+            if let Some(step) = self.owed(port, board, now)
+                && self.send(port, board, step, Purpose::Handshake, now, actions)
+            {
+                return;
             }
+            self.pulse(port, index, now, actions);
             return;
         }
-        let next = self.next_sweep(port, now);
-        let next = next
-            .or_else(|| self.next_single(port, true))
-            .or_else(|| self.next_single(port, false));
-        if let Some((board, command)) = next {
+        let Some((board, command)) = self.next_read(port, now) else {
+            return;
+        };
+        if let Some(step) = self.owed(port, board, now) {
+            self.ports[port].put_off = Some((board, command));
+            self.send(port, board, step, Purpose::Handshake, now, actions);
+        } else {
             self.send(port, board, command, Purpose::Read, now, actions);
         }
     }
 
-    fn next_unlock(&mut self, port: usize, now: Monotonic) -> Option<Wanted> {
+    /// What the board wants to have exchanged before it is asked anything.
+    fn owed(&self, port: usize, board: usize, now: Monotonic) -> Option<Command> {
+        let silent = self.boards[board].answered_at.until(now).as_millis();
+        let silent_ms = u64::try_from(silent).unwrap_or(u64::MAX);
+        self.ports[port]
+            .wire
+            .owes(self.layout.boards[board].address, silent_ms)
+    }
+
+    fn pulse(&mut self, port: usize, index: usize, now: Monotonic, actions: &mut Vec<BusAction>) {
+        let Some(wanted) = self.wanted.remove(index) else {
+            return;
+        };
+        let (command, purpose) = (Command::Unlock(wanted.channel), Purpose::Unlock(wanted.unlock));
+        if !self.send(port, wanted.board, command, purpose, now, actions) {
+            actions.push(outcome(wanted.unlock, UnlockOutcome::NotSent));
+        }
+    }
+
+    fn next_read(&mut self, port: usize, now: Monotonic) -> Option<(usize, Command)> {
+        let put_off = self.ports[port].put_off.take();
+        put_off
+            .filter(|(board, _)| self.boards[*board].askable(now))
+            .or_else(|| self.next_sweep(port, now))
+            .or_else(|| self.next_single(port, true))
+            .or_else(|| self.next_single(port, false))
+    }
+
+    fn next_unlock(&self, port: usize, now: Monotonic) -> Option<usize> {
         let boards = &self.ports[port].boards;
         let may = |wanted: &Wanted| boards.contains(&wanted.board) && self.ready_at(wanted) <= now;
-        let index = self.wanted.iter().position(may)?;
-        self.wanted.remove(index)
+        self.wanted.iter().position(may)
     }
 
     fn next_sweep(&mut self, port: usize, now: Monotonic) -> Option<(usize, Command)> {
@@ -150,7 +175,7 @@ impl BusMaster {
         let health = &mut self.boards[board];
         let patience = match purpose {
             Purpose::Unlock(_) => u64::from(wire.profile.unlock_limit_ms),
-            Purpose::Read => health.patience_ms(&wire.profile),
+            Purpose::Read | Purpose::Handshake => health.patience_ms(&wire.profile),
         };
         let request = Request {
             board: place.address,
