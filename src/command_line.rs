@@ -9,7 +9,7 @@ use office_protocol::enrolment::Identity;
 use tracing_subscriber::EnvFilter;
 
 use crate::daemon;
-use crate::journal_command::{self, JournalCommand};
+use crate::journal::command::JournalCommand;
 use crate::secrets;
 use crate::settings::Settings;
 
@@ -132,7 +132,12 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::Journal { configured, command } => {
             let directory = settings(&configured)?.directory.join("journal");
-            journal_command::run(&directory, &command)
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            Ok(ExitCode::from(command.run(
+                &directory,
+                &mut out,
+                &mut std::io::stderr(),
+            )))
         }
     }
 }

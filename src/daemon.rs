@@ -5,6 +5,7 @@
 //! cabinet is out of service, until systemd has started the daemon again.
 
 mod deciding;
+mod history;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,7 @@ use crate::cabinet::vocabulary::Input;
 use crate::catalogue::{Catalogue, CatalogueError};
 use crate::clock::{self, Clock, NoDice};
 use crate::engine::{Disks, Engine, EngineError, Run};
+use crate::index::{self, IndexQuery};
 use crate::journal::{JournalError, Options, Preparer, RealDisk};
 use crate::kiosk::{self, Kiosk, KioskError};
 use crate::office_link::{self, Broker, Security};
@@ -133,6 +135,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let (keys, known_keys) = watch::channel(enrolment.keys.clone());
     let (state, states) = watch::channel(None);
     let (reported, reports) = watch::channel(BTreeMap::new());
+    let (index_allowed, allowed) = watch::channel(false);
     let (stop, stopping) = watch::channel(false);
 
     prepare_ahead(engine.preparer());
@@ -149,10 +152,21 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     for scanner in &settings.scanners {
         let (name, port) = (scanner.name.clone(), scanner.port.clone());
         let now = move || clock.monotonic();
-        tokio::spawn(scanner::task::run(name, port, Vec::new(), now, inputs.clone()));
+        tokio::spawn(scanner::task::run(name, port, scanner.start, now, inputs.clone()));
     }
+    let history = settings.index.then(|| IndexQuery::absent(engine.reader()));
+    let keep = |query| {
+        let channels = index::task::Channels {
+            tip: tips.clone(),
+            allowed,
+            stop: stopping.clone(),
+        };
+        history::keep(settings.directory.join("index"), query, channels)
+    };
+    let indexing = history.clone().map(keep).transpose()?;
     let shown = Kiosk {
         views: viewed,
+        history: history::lookup(history),
         taps: taps(inputs.clone()),
         now: Arc::new(move || clock.monotonic()),
         catalogue,
@@ -186,6 +200,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
         keys,
         state,
         reported,
+        index_allowed,
     };
     let mut ended = decide(Deciding::new(engine, clock, outlets), first, received)?;
     let _unsupervised = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -198,6 +213,9 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let _no_link_left = stop.send(true);
     if timeout(GOODBYE_MAX, link).await.is_err() {
         tracing::warn!("the link to the office took too long to say goodbye");
+    }
+    if let Some(indexing) = indexing {
+        history::closed(indexing).await;
     }
     screen.abort();
     match outcome {

@@ -7,10 +7,12 @@
 mod collection;
 mod door;
 mod drop_off;
+mod history;
 mod home;
 pub mod messages;
 pub mod page;
 mod parts;
+mod past;
 pub mod qr;
 pub mod samples;
 pub mod server;
@@ -21,4 +23,5 @@ mod technician;
 #[cfg(test)]
 mod tests;
 
-pub use server::{Kiosk, KioskError, bind, serve};
+pub use past::Past;
+pub use server::{Kiosk, KioskError, Lookup, bind, serve};

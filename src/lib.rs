@@ -53,7 +53,6 @@ pub mod documents;
 pub mod engine;
 pub mod index;
 pub mod journal;
-mod journal_command;
 pub mod kiosk;
 pub mod office_link;
 pub mod scanner;

@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::boards::layout::{BusBoard, BusLock, BusPort, Layout, LayoutError, Supply};
 use crate::clock::Trust;
+use crate::scanner::start::StartCommand;
 use crate::serial::PortSettings;
 
 use fragment::File;
@@ -51,6 +52,8 @@ pub struct Scanner {
     pub name: PortName,
     /// Where it is.
     pub port: PortSettings,
+    /// What makes it scan.
+    pub start: StartCommand,
 }
 
 /// Where the office's broker is.
@@ -85,6 +88,8 @@ pub struct Settings {
     pub directory: PathBuf,
     /// How long acknowledged events are kept.
     pub keep_days: u32,
+    /// Whether staff can look up what happened, at the price of some memory.
+    pub index: bool,
     /// Where the kiosk listens.
     pub kiosk: SocketAddr,
     /// The wall clock's distance from UTC on the screen.
@@ -203,10 +208,12 @@ impl Source<'_> {
                         path: scanner.path,
                         baud: scanner.baud,
                     },
+                    start: scanner.start,
                 })
                 .collect(),
             directory: read.journal.directory,
             keep_days: read.journal.keep_days,
+            index: read.journal.index,
             kiosk: kiosk.into_inner(),
             utc_offset_minutes: read.kiosk.utc_offset_minutes,
             office: Office {

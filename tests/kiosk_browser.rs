@@ -33,6 +33,7 @@ async fn a_tap_on_the_page_arrives_and_the_next_screen_appears() {
     let kiosk = Kiosk {
         views: shown,
         taps: touched,
+        history: Arc::new(|_| None),
         now: Arc::new(|| samples::NOW),
         catalogue: Arc::new(Catalogue::built_in()),
         utc_offset_minutes: 480,

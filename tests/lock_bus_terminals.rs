@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use firmware_protocol::{Board, Channel, Family, Polarity};
 use hardware::{
-    BoardFault, BoardSettings, Ending, GM65_TRIGGER, Grain, Hand, Line, LineFault, Port, SimulatedBoard,
-    SimulatedScanner,
+    BoardFault, BoardSettings, Ending, Grain, Hand, Line, LineFault, Port, SimulatedBoard, SimulatedScanner,
 };
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
 use lockerd::boards::master::{BusMaster, BusSettings, BusView};
 use lockerd::boards::{Work, task};
 use lockerd::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
-use lockerd::scanner;
+use lockerd::scanner::{self, start::StartCommand};
 use lockerd::serial::PortSettings;
 use office_protocol::{BoardId, CompartmentId, Seq};
 use tokio::sync::{mpsc, watch};
@@ -252,7 +251,7 @@ async fn a_scanner_is_read_lost_and_found() {
     tokio::spawn(scanner::task::run(
         name,
         settings,
-        GM65_TRIGGER.to_vec(),
+        StartCommand::Gm65,
         clock,
         sender,
     ));
@@ -268,4 +267,7 @@ async fn a_scanner_is_read_lost_and_found() {
     assert!(matches!(next().await, Input::PeripheralFound { .. }));
     port.scan("12345678").await.unwrap();
     assert!(matches!(next().await, Input::Scanned { text } if &*text == "12345678"));
+    // Told to scan when it was there, when it was back, and after each code.
+    let told = async { while port.with(|device, _, _| device.triggered()).await.unwrap() < 5 {} };
+    timeout(LIMIT, told).await.unwrap();
 }

@@ -15,7 +15,9 @@ use crate::ids::{
 use crate::time::Timestamp;
 
 mod body;
+mod subject;
 pub use body::*;
+pub use subject::{Subject, subjects};
 
 /// Whether the cabinet had reason to believe its clock when it wrote a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

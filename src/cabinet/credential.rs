@@ -1,6 +1,6 @@
 //! What a scanned text is, and where it leads: a pickup code, a slip, a pass, a badge, a label, an envelope's bar code, or noise.
 
-use office_protocol::event::{Alarm, Authority, PassRefusal, StaffRole};
+use office_protocol::event::{Alarm, Authority, PassRefusal, StaffRole, Subject};
 use office_protocol::pass::InvalidPass;
 use office_protocol::{ConsignmentId, EventBody, Pass, PassKind};
 
@@ -12,6 +12,16 @@ use super::session::Stage;
 
 /// The longest bar code of an envelope that is kept.
 const ENVELOPE_MAX: usize = 64;
+
+/// A pass or a code that somebody holds before the scanner is no label and no envelope: it is never written down.
+fn is_secret(text: &str) -> bool {
+    text.starts_with(code::PREFIX) || text.starts_with(office_protocol::pass::PREFIX)
+}
+
+/// The consignment that a label names.
+pub(super) fn label_of(text: &str) -> Option<ConsignmentId> {
+    text.parse().ok().filter(|_| !is_secret(text))
+}
 
 impl Cabinet {
     pub(super) fn scanned(&mut self, text: &str) {
@@ -31,6 +41,12 @@ impl Cabinet {
                 }
             }
             Stage::SecondFactor { .. } => self.second_pass_scanned(text),
+            Stage::History(_) => {
+                if let Some(label) = label_of(text) {
+                    self.session.touched = self.moment.now;
+                    self.session.stage = Stage::History(Some(Subject::Consignment(label)));
+                }
+            }
             Stage::PlacingSize { .. }
             | Stage::ChooseItem
             | Stage::Phone { .. }
@@ -60,9 +76,7 @@ impl Cabinet {
     }
 
     fn envelope_scanned(&mut self, text: &str) {
-        // A pass or a code held before the scanner is not an envelope, and is never written down.
-        let secret = text.starts_with(code::PREFIX) || text.starts_with(office_protocol::pass::PREFIX);
-        if !secret && text.len() <= ENVELOPE_MAX {
+        if !is_secret(text) && text.len() <= ENVELOPE_MAX {
             self.session.drop_off.envelope = Some(text.to_owned());
             self.session.touched = self.moment.now;
         }

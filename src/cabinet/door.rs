@@ -340,7 +340,8 @@ impl Cabinet {
             | Stage::Pin { .. }
             | Stage::StaffHome
             | Stage::Round(_)
-            | Stage::Compartments => true,
+            | Stage::Compartments
+            | Stage::History(_) => true,
         };
         if asks && self.session.asked_more_time.is_none() {
             self.session.asked_more_time = Some(self.moment.now);

@@ -2,7 +2,7 @@
 
 use office_protocol::document::Nearby;
 use office_protocol::event::{
-    Complaint, MoveReason, PassRefusal, Size, StaffRole, VisitPurpose, WithdrawReason,
+    Complaint, MoveReason, PassRefusal, Size, StaffRole, Subject, VisitPurpose, WithdrawReason,
 };
 use office_protocol::{ApplicationId, CabinetId, CompartmentId, ConsignmentId, ItemCode, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -213,7 +213,7 @@ pub enum Screen {
         wait_until: Option<Monotonic>,
     },
     /// Staff: what there is to do. Taps: [`Action::StartClearing`], [`Action::StartPlacing`], [`Action::StartRecall`],
-    /// [`Action::StartInspection`], [`Action::Done`].
+    /// [`Action::StartInspection`], [`Action::StartLookUp`], [`Action::Done`].
     StaffHome {
         /// Who.
         staff: StaffId,
@@ -262,6 +262,16 @@ pub enum Screen {
     Compartments {
         /// All of them.
         rows: Vec<CompartmentRow>,
+    },
+    /// Staff: what to look up. Taps: [`Action::LookUp`], [`Action::Back`]; or scan a label.
+    LookUp {
+        /// All of them.
+        compartments: Vec<CompartmentId>,
+    },
+    /// Staff: what happened to one thing; the kiosk finds it. Taps: [`Action::LookUp`], [`Action::Back`].
+    History {
+        /// To what.
+        about: Subject,
     },
     /// Do you need more time? Taps: [`Action::MoreTime`], [`Action::Done`].
     MoreTime,
@@ -484,6 +494,13 @@ pub enum Action {
     StartRecall,
     /// Staff: look into what is in doubt.
     StartInspection,
+    /// Staff: look something up.
+    StartLookUp,
+    /// Staff: what happened to this?
+    LookUp {
+        /// What.
+        about: Subject,
+    },
     /// Staff: the next of the round.
     OpenNext,
     /// Staff: this one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use office_protocol::event::{Authority, Size, StaffRole, VisitPurpose};
+use office_protocol::event::{Authority, Size, StaffRole, Subject, VisitPurpose};
 use office_protocol::{
     ApplicationId, CompartmentId, ConsignmentId, ItemCode, PassId, Seq, StaffId, Timestamp,
 };
@@ -51,6 +51,8 @@ pub(super) enum Stage {
     StaffHome,
     Round(VisitPurpose),
     Compartments,
+    /// Looking back: at nothing yet, or at what happened to one thing.
+    History(Option<Subject>),
 }
 
 /// What the citizen is told after a drop-off.
@@ -167,7 +169,8 @@ impl Session {
             | Stage::Pin { .. }
             | Stage::StaffHome
             | Stage::Round(_)
-            | Stage::Compartments => None,
+            | Stage::Compartments
+            | Stage::History(_) => None,
         }
     }
 }

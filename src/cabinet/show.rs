@@ -197,6 +197,10 @@ impl Cabinet {
             Stage::Compartments => Screen::Compartments {
                 rows: self.compartment_rows(),
             },
+            Stage::History(None) => Screen::LookUp {
+                compartments: self.ledger.compartments.keys().copied().collect(),
+            },
+            Stage::History(Some(about)) => Screen::History { about: about.clone() },
         }
     }
 

@@ -129,6 +129,12 @@ impl Cabinet {
                 Action::Done | Action::Back => self.session.stage = Stage::StaffHome,
                 _ => {}
             },
+            Stage::History(about) => match action {
+                Action::LookUp { about } => self.session.stage = Stage::History(Some(about)),
+                Action::Back if about.is_some() => self.session.stage = Stage::History(None),
+                Action::Back | Action::Done => self.session.stage = Stage::StaffHome,
+                _ => {}
+            },
             Stage::ScanProblem(_) | Stage::Sorry(..) => self.leave(&action),
         }
     }
@@ -152,6 +158,7 @@ impl Cabinet {
             }
             Action::StartInspection if courier => self.begin_round(VisitPurpose::Inspection),
             Action::StartInspection => self.session.stage = Stage::Compartments,
+            Action::StartLookUp => self.session.stage = Stage::History(None),
             _ => self.leave(&action),
         }
     }

@@ -29,6 +29,7 @@ pub(super) struct Outlets {
     pub(super) keys: watch::Sender<KeySet>,
     pub(super) state: watch::Sender<Option<CabinetState>>,
     pub(super) reported: watch::Sender<BTreeMap<DocumentName, Reported>>,
+    pub(super) index_allowed: watch::Sender<bool>,
 }
 
 /// Why the engine stopped.
@@ -89,6 +90,10 @@ impl Deciding {
                 let effects = self.engine.keep_house(&self.clock.moment()?)?;
                 self.act(effects);
                 self.publish();
+                let allowed = self.engine.index_allowed();
+                self.outlets
+                    .index_allowed
+                    .send_if_modified(|known| replaced(known, allowed));
             }
             let _unsupervised = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
             let input = match self.own.pop_front() {

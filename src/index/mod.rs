@@ -6,11 +6,13 @@
 //! database is ever read, and no sync of it is ever waited for.
 
 mod store;
+pub mod task;
 #[cfg(test)]
 mod tests;
 
-use crate::journal::{JournalError, JournalReader, Record, Subject, subjects};
+use crate::journal::{JournalError, JournalReader, Record};
 use office_protocol::Digest;
+use office_protocol::event::{Subject, subjects};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Store;
@@ -71,12 +73,23 @@ impl Index {
     /// # Errors
     /// As [`Index::open`].
     pub fn open_sized(directory: &Path, reader: JournalReader, events_max: u64) -> Result<Self, IndexError> {
-        let shared = Arc::new(Mutex::new(None));
+        Self::open_with(directory, &IndexQuery::absent(reader), events_max)
+    }
+
+    /// [`Index::open`] for a query that was there before, and finds events from now on.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn open_for(directory: &Path, query: &IndexQuery) -> Result<Self, IndexError> {
+        Self::open_with(directory, query, EVENTS_MAX)
+    }
+
+    fn open_with(directory: &Path, query: &IndexQuery, events_max: u64) -> Result<Self, IndexError> {
         let mut index = Self {
             directory: directory.to_path_buf(),
-            reader,
+            reader: query.reader.clone(),
             events_max,
-            shared,
+            shared: Arc::clone(&query.shared),
         };
         if let Err(reason) = index.reopen() {
             index.rebuild(&reason)?;
@@ -205,6 +218,13 @@ impl Index {
 }
 
 impl IndexQuery {
+    /// One that finds nothing until an index is opened for it.
+    #[must_use]
+    pub fn absent(reader: JournalReader) -> Self {
+        let shared = Arc::new(Mutex::new(None));
+        Self { reader, shared }
+    }
+
     /// The newest events about a subject, newest first, at most `count_max`.
     ///
     /// # Errors

@@ -4,8 +4,8 @@
 //! that it can be forgotten again. sled 0.34 never calls fsync, and may panic on a database that a crash left: hence the
 //! marker, which is on disk before the database is opened and goes only after it was flushed and closed.
 
-use crate::journal::Subject;
 use office_protocol::Digest;
+use office_protocol::event::Subject;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;

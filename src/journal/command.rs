@@ -4,10 +4,11 @@ use super::disk::{Disk, RealDisk};
 use super::error::JournalError;
 use super::reader::JournalReader;
 use super::show::{Filter, ShowError, Style, show};
-use super::subjects::Subject;
 use super::verify::verify;
 use clap::{Args, Subcommand};
+use office_protocol::event::Subject;
 use office_protocol::{CompartmentId, ConsignmentId};
+use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,11 @@ pub const EXIT_IO: u8 = 74;
 #[derive(Debug, Clone, Subcommand)]
 pub enum JournalCommand {
     /// Check every byte, the order of the events and the chain of their hashes
-    Verify,
+    Verify {
+        /// Answer with one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Show events, one line each
     Show(ShowArguments),
     /// Write all events with their sealed parts (still encrypted) as JSON lines
@@ -85,7 +90,7 @@ impl JournalCommand {
             }
         }
         let result = match self {
-            Self::Verify => run_verify(&*disk, out),
+            Self::Verify { json } => run_verify(&*disk, *json, out),
             Self::Show(arguments) => {
                 let style = if arguments.json { Style::Json } else { Style::Human };
                 run_show(disk, &arguments.filter(), style, out)
@@ -123,8 +128,32 @@ impl ShowArguments {
     }
 }
 
-fn run_verify(disk: &dyn Disk, out: &mut dyn Write) -> Result<u64, ShowError> {
+/// What `verify --json` says.
+#[derive(Serialize)]
+struct Answer {
+    segments: usize,
+    events: u64,
+    first: Option<u64>,
+    last: Option<u64>,
+    intact: bool,
+    problems: Vec<String>,
+}
+
+fn run_verify(disk: &dyn Disk, json: bool, out: &mut dyn Write) -> Result<u64, ShowError> {
     let found = verify(disk)?;
+    if json {
+        let answer = Answer {
+            segments: found.segments,
+            events: found.events,
+            first: found.range.map(|(first, _)| first),
+            last: found.range.map(|(_, last)| last),
+            intact: found.problems.is_empty(),
+            problems: found.problems.iter().map(ToString::to_string).collect(),
+        };
+        serde_json::to_writer(&mut *out, &answer).map_err(io::Error::from)?;
+        writeln!(out)?;
+        return Ok(found.problems.len() as u64);
+    }
     for problem in &found.problems {
         writeln!(out, "{problem}")?;
     }

@@ -18,7 +18,6 @@ mod reader;
 mod segments;
 pub mod show;
 mod space;
-mod subjects;
 #[cfg(test)]
 pub(crate) mod tests;
 mod verify;
@@ -31,7 +30,6 @@ pub use judge::Damage;
 pub use opening::Opening;
 pub use reader::JournalReader;
 pub use space::Space;
-pub use subjects::{Subject, subjects};
 pub use verify::{Problem, Verification, verify};
 pub use writer::{Appended, Journal, Preparer};
 

@@ -3,10 +3,9 @@
 use super::error::JournalError;
 use super::format::Record;
 use super::reader::JournalReader;
-use super::subjects::{Subject, subjects};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use office_protocol::event::EventHeader;
+use office_protocol::event::{EventHeader, Subject, subjects};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::io::{self, Write};

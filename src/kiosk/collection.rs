@@ -1,11 +1,12 @@
 //! Pages of a collection or a take-back: digits, second factor, what a scan was, took everything, done.
 
 use maud::{Markup, html};
-use office_protocol::event::{Complaint, PassRefusal, SecondFactorKind};
+use office_protocol::event::{Complaint, SecondFactorKind};
 
 use super::messages::Message as M;
 use super::page::{actions, finish};
 use super::parts::{DONE_SIGN, Look, Pad, Page, button};
+use super::past::refusal_message;
 use crate::cabinet::screen::{Action, Done, DoorWork, ScanProblem};
 use crate::cabinet::vocabulary::Monotonic;
 
@@ -78,18 +79,11 @@ pub(super) fn waiting(page: &Page<'_>, message: M, wait_until: Option<Monotonic>
 pub(super) fn scan_problem(page: &Page<'_>, problem: &ScanProblem) -> Markup {
     let text = match problem {
         ScanProblem::Elsewhere(Some(cabinet)) => page.fill(M::ScanElsewhereAt, cabinet),
-        ScanProblem::Elsewhere(None) | ScanProblem::Pass(PassRefusal::Elsewhere) => {
-            page.say(M::ScanElsewhere).to_owned()
-        }
+        ScanProblem::Elsewhere(None) => page.say(M::ScanElsewhere).to_owned(),
+        ScanProblem::Pass(refusal) => page.say(refusal_message(*refusal)).to_owned(),
         ScanProblem::Unreadable => page.say(M::ScanUnreadable).to_owned(),
         ScanProblem::UnknownCode => page.say(M::ScanUnknown).to_owned(),
         ScanProblem::AlreadyCollected => page.say(M::ScanCollected).to_owned(),
-        ScanProblem::Pass(PassRefusal::Forged) => page.say(M::PassForged).to_owned(),
-        ScanProblem::Pass(PassRefusal::Expired) => page.say(M::PassExpired).to_owned(),
-        ScanProblem::Pass(PassRefusal::TooEarly) => page.say(M::PassTooEarly).to_owned(),
-        ScanProblem::Pass(PassRefusal::Used) => page.say(M::PassUsed).to_owned(),
-        ScanProblem::Pass(PassRefusal::Revoked) => page.say(M::PassRevoked).to_owned(),
-        ScanProblem::Pass(PassRefusal::Superseded) => page.say(M::PassSuperseded).to_owned(),
         ScanProblem::NotInside => page.say(M::ScanNotInside).to_owned(),
         ScanProblem::UnknownStaff => page.say(M::ScanUnknownStaff).to_owned(),
         ScanProblem::NoRoom => page.say(M::ScanNoRoom).to_owned(),

@@ -4,18 +4,26 @@ use maud::{DOCTYPE, Markup, html};
 
 use super::messages::Message as M;
 use super::parts::{Look, Page, WARNING_SIGN, tap};
-use super::{collection, door, drop_off, home, staff, technician};
+use super::past::Past;
+use super::{collection, door, drop_off, history, home, staff, technician};
 use crate::cabinet::screen::{Action, Appearance, Language, Notice, Screen, View};
 use crate::cabinet::vocabulary::Monotonic;
 use crate::catalogue::Catalogue;
 
-/// Draws one screen. `utc_offset_minutes` is the wall clock's, for the times on receipts.
-pub fn render(view: &View, catalogue: &Catalogue, now: Monotonic, utc_offset_minutes: i16) -> Markup {
+/// Draws one screen. `utc_offset_minutes` is the wall clock's, for the times on receipts; `found` what staff look up.
+pub fn render(
+    view: &View,
+    catalogue: &Catalogue,
+    now: Monotonic,
+    utc_offset_minutes: i16,
+    found: Option<&[Past]>,
+) -> Markup {
     let page = Page {
         view,
         catalogue,
         now,
         utc_offset_minutes,
+        found,
     };
     let appearance = view.appearance;
     let lang = match appearance.language {
@@ -184,6 +192,8 @@ fn screen(page: &Page<'_>) -> Markup {
         Screen::PlacingSize { consignment } => staff::placing_size(page, consignment),
         Screen::WhatIsInside { work } => staff::what_is_inside(page, work),
         Screen::Compartments { rows } => technician::compartments(page, rows),
+        Screen::LookUp { compartments } => history::look_up(page, compartments),
+        Screen::History { about } => history::history(page, about),
         Screen::MoreTime => home::more_time(page),
         Screen::Help => home::help(page),
     }

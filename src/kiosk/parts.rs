@@ -7,6 +7,7 @@ use office_protocol::event::Size;
 use office_protocol::{CompartmentId, Timestamp};
 
 use super::messages::Message;
+use super::past::Past;
 use crate::cabinet::screen::{Action, Language, View};
 use crate::cabinet::vocabulary::Monotonic;
 use crate::catalogue::Catalogue;
@@ -17,6 +18,8 @@ pub(super) struct Page<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) now: Monotonic,
     pub(super) utc_offset_minutes: i16,
+    /// What was looked up for [`Screen::History`](crate::cabinet::screen::Screen::History); none where nothing could be.
+    pub(super) found: Option<&'a [Past]>,
 }
 
 impl Page<'_> {

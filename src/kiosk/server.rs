@@ -14,16 +14,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, serve as serve_http};
 use futures_util::StreamExt;
+use office_protocol::event::Subject;
 use serde_json::json;
 use thiserror::Error;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_stream::wrappers::WatchStream;
 use tracing::{debug, info, warn};
 
-use super::page;
-use crate::cabinet::screen::{Tap, View};
+use super::{page, past::Past};
+use crate::cabinet::screen::{Screen, Tap, View};
 use crate::cabinet::vocabulary::Monotonic;
 use crate::catalogue::Catalogue;
 
@@ -61,6 +62,9 @@ pub enum KioskError {
     Stopped(std::io::Error),
 }
 
+/// Finds what happened to a thing, newest first; none when it cannot be found out now. May take as long as the disk takes.
+pub type Lookup = Arc<dyn Fn(&Subject) -> Option<Vec<Past>> + Send + Sync>;
+
 /// All that the kiosk is handed.
 #[derive(Clone)]
 pub struct Kiosk {
@@ -68,6 +72,8 @@ pub struct Kiosk {
     pub views: watch::Receiver<Arc<View>>,
     /// Where fingers go. When it is full, the tap is refused (503) and the person touches again.
     pub taps: mpsc::Sender<Tap>,
+    /// What staff look things up with.
+    pub history: Lookup,
     /// The clock that [`View::until`] counts on.
     pub now: Arc<dyn Fn() -> Monotonic + Send + Sync>,
     /// For names and documents.
@@ -192,7 +198,11 @@ async fn events(State(server): State<Server>) -> Response {
     };
     let kiosk = server.kiosk.clone();
     let screens = WatchStream::new(server.kiosk.views.clone());
-    let screens = screens.map(move |view| Ok::<_, Infallible>(frame(&kiosk, &view, &permit)));
+    let screens = screens.then(move |view| {
+        let _held_while_following = &permit;
+        let kiosk = kiosk.clone();
+        async move { Ok::<_, Infallible>(frame(&kiosk, &view).await) }
+    });
     let beat = Event::default().event("beat").data("");
     Sse::new(screens)
         .keep_alive(KeepAlive::new().interval(BEAT).event(beat))
@@ -200,8 +210,20 @@ async fn events(State(server): State<Server>) -> Response {
 }
 
 /// Session and revision as texts: JavaScript loses digits above 2^53.
-fn frame(kiosk: &Kiosk, view: &View, _held_while_following: &OwnedSemaphorePermit) -> Event {
-    let html = page::render(view, &kiosk.catalogue, (kiosk.now)(), kiosk.utc_offset_minutes);
+async fn frame(kiosk: &Kiosk, view: &View) -> Event {
+    let found = if let Screen::History { about } = &view.screen {
+        look_up(kiosk, about.clone()).await
+    } else {
+        None
+    };
+    let found = found.as_deref();
+    let html = page::render(
+        view,
+        &kiosk.catalogue,
+        (kiosk.now)(),
+        kiosk.utc_offset_minutes,
+        found,
+    );
     let frame = json!({
         "assets": format!("{ASSETS:016x}"),
         "session": view.session.0.to_string(),
@@ -209,6 +231,12 @@ fn frame(kiosk: &Kiosk, view: &View, _held_while_following: &OwnedSemaphorePermi
         "html": html.into_string(),
     });
     Event::default().event("screen").data(frame.to_string())
+}
+
+/// On a thread that may wait for the disk.
+async fn look_up(kiosk: &Kiosk, about: Subject) -> Option<Vec<Past>> {
+    let history = Arc::clone(&kiosk.history);
+    tokio::task::spawn_blocking(move || history(&about)).await.ok()?
 }
 
 async fn tap(State(server): State<Server>, Json(tap): Json<Tap>) -> StatusCode {

@@ -27,6 +27,7 @@ async fn bench() -> Bench {
     let kiosk = Kiosk {
         views: receiver,
         taps: sender,
+        history: Arc::new(|_| None),
         now: Arc::new(|| NOW),
         catalogue: Arc::new(Catalogue::built_in()),
         utc_offset_minutes: 480,

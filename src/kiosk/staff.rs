@@ -68,6 +68,7 @@ pub(super) fn home(
             (job(M::StaffPlace, None, &Action::StartPlacing))
             (job(M::StaffRecall, Some(to_recall), &Action::StartRecall))
             (job(M::StaffInspect, Some(unconfirmed), &Action::StartInspection))
+            (job(M::StaffLookUp, None, &Action::StartLookUp))
         }
         (actions(&finish(page, Look::Plain)))
     }

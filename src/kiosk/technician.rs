@@ -68,7 +68,7 @@ fn choices(page: &Page<'_>, row: &CompartmentRow) -> Markup {
     }
 }
 
-const fn reason_message(reason: WithdrawReason) -> M {
+pub(super) const fn reason_message(reason: WithdrawReason) -> M {
     match reason {
         WithdrawReason::Dirty => M::Dirty,
         WithdrawReason::Broken => M::Broken,

@@ -4,7 +4,7 @@
 use office_protocol::document::Nearby;
 
 use super::page::{render, shell};
-use super::samples::{NOW, samples};
+use super::samples::{NOW, past, samples};
 use crate::cabinet::screen::{Action, Appearance, DropOffs, Language, Screen, View};
 use crate::catalogue::Catalogue;
 
@@ -29,7 +29,7 @@ fn drawn() -> Vec<(String, View, String)> {
                 appearance,
                 ..view.clone()
             };
-            let html = render(&view, &catalogue, NOW, 480).into_string();
+            let html = render(&view, &catalogue, NOW, 480, Some(&past())).into_string();
             let language = if appearance.language == Language::Zh {
                 "zh"
             } else {
@@ -88,6 +88,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
             "start-placing",
             "start-recall",
             "start-inspection",
+            "start-look-up",
             "done",
         ],
         Screen::Round { .. } => &["open-next", "open-this", "end-round"],
@@ -95,6 +96,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
         Screen::PlacingSize { .. } => &["choose-size", "back"],
         Screen::WhatIsInside { .. } => &["inside", "empty", "foreign", "reopen"],
         Screen::Compartments { .. } => &["open-this", "withdraw", "return-to-service", "done"],
+        Screen::LookUp { .. } | Screen::History { .. } => &["look-up", "back"],
         Screen::MoreTime => &["more-time", "done"],
     }
 }
@@ -148,6 +150,25 @@ fn codes_are_only_on_the_screen_that_they_are_for() {
 }
 
 #[test]
+fn history_says_what_happened_what_it_was_about_and_when_nothing_can_be_found() {
+    let (_, view) = samples().into_iter().find(|(name, _)| name == "history").unwrap();
+    let draw = |found| render(&view, &Catalogue::built_in(), NOW, 480, found).into_string();
+    let past = past();
+    let drawn = draw(Some(&past));
+    for said in [
+        "17 号柜门",
+        "已取件",
+        "告警 · 柜门未关",
+        "办件 A-2026-00815",
+        "收件人 P-4711",
+    ] {
+        assert!(drawn.contains(said), "{said} is not in {drawn}");
+    }
+    assert!(draw(Some(&[])).contains("没有记录"));
+    assert!(draw(None).contains("暂时查不到记录"));
+}
+
+#[test]
 fn what_others_wrote_is_only_ever_text() {
     let evil = "<script>alert(1)</script>\"'&";
     let catalogue = include_str!("../../config/catalogue.toml").replace("结婚证复印件", "<script>x</script>");
@@ -191,6 +212,8 @@ fn what_others_wrote_is_only_ever_text() {
             | Screen::PlacingSize { .. }
             | Screen::WhatIsInside { .. }
             | Screen::Compartments { .. }
+            | Screen::LookUp { .. }
+            | Screen::History { .. }
             | Screen::MoreTime
             | Screen::Help) => other,
         };
@@ -200,7 +223,7 @@ fn what_others_wrote_is_only_ever_text() {
             reference: Some(evil.into()),
             ..view
         };
-        let html = render(&view, &catalogue, NOW, 480).into_string();
+        let html = render(&view, &catalogue, NOW, 480, Some(&past())).into_string();
         assert!(
             !html.contains("<script") && !html.contains("<b onclick"),
             "{name}"

@@ -7,20 +7,21 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::cabinet::vocabulary::{Input, Monotonic};
-use crate::serial::{self, PortEvent, PortSettings};
+use crate::serial::{self, Outlet, PortEvent, PortSettings};
 
 use super::framing::{Framing, Scan};
+use super::start::StartCommand;
 
 /// How many pieces of bytes may wait.
 const EVENTS_MAX: usize = 32;
 
 /// Runs a scanner until nobody takes its reports. Codes beyond what the engine can take wait in the port.
 ///
-/// `greeting` is written each time the port opens, for scanners that must be told to scan; may be empty.
+/// `start` is written each time the port opens and after each code.
 pub async fn run(
     name: PortName,
     settings: PortSettings,
-    greeting: Vec<u8>,
+    start: StartCommand,
     clock: impl Fn() -> Monotonic + Send,
     reports: mpsc::Sender<Input>,
 ) {
@@ -30,15 +31,14 @@ pub async fn run(
     let mut found = None;
     loop {
         let deadline = framing.next_deadline();
+        let mut scanned = false;
         let inputs = tokio::select! {
             // Bytes before silence: what waits to be read goes on with the code.
             biased;
             event = events.recv() => match event {
                 None => return,
                 Some(PortEvent::Opened) => {
-                    if !greeting.is_empty() && !outlet.send(&greeting) {
-                        tracing::warn!(port = %name, "scanner could not be greeted");
-                    }
+                    tell(&outlet, start, &name);
                     changed(&mut found, true, &name)
                 }
                 Some(PortEvent::Lost) => {
@@ -46,16 +46,31 @@ pub async fn run(
                     changed(&mut found, false, &name)
                 }
                 Some(PortEvent::Received(bytes)) => {
-                    framing.handle(&bytes, clock()).into_iter().map(input).collect()
+                    let scans = framing.handle(&bytes, clock());
+                    scanned = !scans.is_empty();
+                    scans.into_iter().map(input).collect()
                 }
             },
-            () = until(deadline, clock()) => framing.tick(clock()).into_iter().map(input).collect(),
+            () = until(deadline, clock()) => {
+                let scan = framing.tick(clock());
+                scanned = scan.is_some();
+                scan.into_iter().map(input).collect()
+            }
         };
+        if scanned {
+            tell(&outlet, start, &name);
+        }
         for input in inputs {
             if reports.send(input).await.is_err() {
                 return;
             }
         }
+    }
+}
+
+fn tell(outlet: &Outlet, start: StartCommand, name: &PortName) {
+    if !start.bytes().is_empty() && !outlet.send(start.bytes()) {
+        tracing::warn!(port = %name, "the scanner could not be told to scan");
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::clock::Trust;
+use crate::scanner::start::StartCommand;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -82,6 +83,8 @@ pub(super) struct Scanner {
     pub(super) path: PathBuf,
     #[serde(default = "scanner_baud")]
     pub(super) baud: u32,
+    #[serde(default)]
+    pub(super) start: StartCommand,
 }
 
 fn scanner_baud() -> u32 {
@@ -93,6 +96,7 @@ fn scanner_baud() -> u32 {
 pub(super) struct Journal {
     pub(super) directory: PathBuf,
     pub(super) keep_days: u32,
+    pub(super) index: bool,
 }
 
 impl Default for Journal {
@@ -100,6 +104,7 @@ impl Default for Journal {
         Self {
             directory: "/var/lib/lockerd".into(),
             keep_days: 190,
+            index: true,
         }
     }
 }

@@ -52,6 +52,7 @@ pub struct SimulatedScanner {
     ending: Ending,
     acknowledges: bool,
     heard: Vec<u8>,
+    triggered: u32,
     up: Pace,
 }
 
@@ -63,6 +64,7 @@ impl SimulatedScanner {
             ending,
             acknowledges,
             heard: Vec::new(),
+            triggered: 0,
             up: Pace::new(baud, grain),
         }
     }
@@ -78,6 +80,7 @@ impl SimulatedScanner {
             ScannerInput::Written(bytes) => {
                 self.heard.extend_from_slice(bytes);
                 if self.acknowledges && self.heard.ends_with(&GM65_TRIGGER) {
+                    self.triggered += 1;
                     self.up.put(&GM65_ACKNOWLEDGEMENT, now);
                 }
                 let keep = self.heard.len().min(GM65_TRIGGER.len());
@@ -86,6 +89,12 @@ impl SimulatedScanner {
             ScannerInput::Unplugged => self.up.clear(),
             ScannerInput::Tick => {}
         }
+    }
+
+    /// How often a GM65 was told to scan.
+    #[must_use]
+    pub fn triggered(&self) -> u32 {
+        self.triggered
     }
 
     /// When its next bytes will have passed.

@@ -74,6 +74,10 @@ fn action(dice: &mut impl Rng, digits: &[String]) -> Action {
             reason: WithdrawReason::Dirty,
         },
         Action::ReturnToService { compartment },
+        Action::StartLookUp,
+        Action::LookUp {
+            about: office_protocol::event::Subject::Compartment(compartment),
+        },
     ];
     pick(dice, &all)
 }

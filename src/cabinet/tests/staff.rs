@@ -150,3 +150,40 @@ fn a_technician_takes_compartments_out_of_service_and_opens_empty_ones_only() {
     assert_eq!(bench.happened("compartment-returned"), 1);
     assert!(matches!(bench.screen(), Screen::Compartments { .. }));
 }
+
+#[test]
+fn a_code_held_before_the_scanner_is_no_label() {
+    let mut bench = Bench::new();
+    let code = bench.place("PERMIT-1");
+    bench.admit("wang");
+    bench.tap(Action::StartLookUp);
+    bench.scan(&code.qr);
+    assert!(matches!(bench.screen(), Screen::LookUp { .. }));
+    bench.tap(Action::Back);
+    bench.tap(Action::StartPlacing);
+    bench.scan(&code.qr);
+    let unreadable = Some(super::super::screen::LabelProblem::Unreadable);
+    assert!(matches!(bench.screen(), Screen::PlacingScan { refused, .. } if refused == unreadable));
+}
+
+#[test]
+fn staff_look_up_what_happened_to_a_door_or_a_label_and_nobody_else_does() {
+    use office_protocol::event::Subject;
+    let mut bench = Bench::new();
+    let about = Subject::Compartment(CompartmentId(3));
+    bench.tap(Action::LookUp { about: about.clone() });
+    bench.tap(Action::StartLookUp);
+    assert!(matches!(bench.screen(), Screen::Home { .. }));
+    bench.admit("wang");
+    bench.tap(Action::StartLookUp);
+    assert!(matches!(bench.screen(), Screen::LookUp { compartments } if compartments.len() == 6));
+    bench.tap(Action::LookUp { about: about.clone() });
+    assert_eq!(bench.screen(), Screen::History { about });
+    bench.scan("PERMIT-1");
+    let about = Subject::Consignment("PERMIT-1".parse().unwrap());
+    assert_eq!(bench.screen(), Screen::History { about });
+    bench.tap(Action::Back);
+    assert!(matches!(bench.screen(), Screen::LookUp { .. }));
+    bench.tap(Action::Back);
+    assert!(matches!(bench.screen(), Screen::StaffHome { .. }));
+}

@@ -33,6 +33,8 @@ fn run(directory: &Path, command: &JournalCommand) -> (u8, String, String) {
     )
 }
 
+const VERIFY: JournalCommand = JournalCommand::Verify { json: false };
+
 fn show(arguments: ShowArguments) -> JournalCommand {
     JournalCommand::Show(arguments)
 }
@@ -41,9 +43,16 @@ fn show(arguments: ShowArguments) -> JournalCommand {
 fn a_running_journal_is_verified() {
     let directory = tempdir().unwrap();
     let _journal = running(directory.path());
-    let (code, out, complaints) = run(directory.path(), &JournalCommand::Verify);
+    let (code, out, complaints) = run(directory.path(), &VERIFY);
     assert_eq!(code, EXIT_OK, "{out}{complaints}");
     assert!(out.contains("300 events (1 to 300), chain intact"), "{out}");
+    let (code, out, _) = run(directory.path(), &JournalCommand::Verify { json: true });
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(code, EXIT_OK);
+    assert_eq!(
+        (&answer["events"], &answer["intact"]),
+        (&300.into(), &true.into())
+    );
 }
 
 #[test]
@@ -54,7 +63,7 @@ fn one_flipped_bit_is_found_and_named() {
     let mut bytes = std::fs::read(path).unwrap();
     bytes[4096 + 100] ^= 1;
     std::fs::write(path, bytes).unwrap();
-    let (code, out, complaints) = run(directory.path(), &JournalCommand::Verify);
+    let (code, out, complaints) = run(directory.path(), &VERIFY);
     assert_eq!(code, EXIT_DATA);
     assert!(
         out.contains("cannot be read") && out.contains("NOT intact"),
@@ -147,7 +156,7 @@ fn export_keeps_the_events_bytes_and_the_sealed_parts_sealed() {
 #[test]
 fn no_journal_is_said_so() {
     let directory = tempdir().unwrap();
-    let (code, _, complaints) = run(directory.path(), &JournalCommand::Verify);
+    let (code, _, complaints) = run(directory.path(), &VERIFY);
     assert_eq!(code, EXIT_NO_INPUT);
     assert!(complaints.contains("no journal"), "{complaints}");
     let (code, _, _) = run(&directory.path().join("nowhere"), &JournalCommand::Export);

@@ -1,12 +1,14 @@
 //! What an event is about: the names by which it is looked for.
 
-use office_protocol::event::{EventHeader, InvalidEvent};
-use office_protocol::{ApplicationId, CompartmentId, ConsignmentId, PersonId, StaffId};
+use super::{EventHeader, InvalidEvent};
+use crate::ids::{ApplicationId, CompartmentId, ConsignmentId, PersonId, StaffId};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// One thing that events can be about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// A consignment.
     Consignment(ConsignmentId),
