@@ -15,7 +15,12 @@ use crate::settings::Settings;
 
 /// The daemon of one self-service document locker
 #[derive(Debug, Parser)]
-#[command(name = "lockerd", version)]
+#[command(
+    name = "lockerd",
+    version,
+    after_help = "Exit codes are those of sysexits.h: 64 usage, 65 damaged or newer data, 66 no such journal, 69 the screen's port, \
+                  71 the system, 74 the disk, 75 another lockerd runs, 78 settings or enrolment."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,11 +1,12 @@
 //! The running daemon: opens the ports, starts one task per shell and the engine's thread, and stops them in order.
 //!
 //! Whatever fails outside of the engine, the rest goes on: a port is opened again when it is back, a lost broker is called
-//! again. Only a journal that cannot be written ends the daemon; the kiosk then loses its server and its page says that the
-//! cabinet is out of service, until systemd has started the daemon again.
+//! again. Only a journal that cannot be written ends the daemon; the screen's last word is that the cabinet is out of service,
+//! and the page goes on saying so by itself until systemd has started the daemon again.
 
 mod deciding;
 mod history;
+mod out_of_service;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -124,13 +125,27 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let clock = Clock::new(settings.trust);
     let listener = kiosk::bind(settings.kiosk).await?;
     let start = clock::draw_start()?;
-    let (engine, first) = open(&settings, &enrolment, &catalogue, start, clock).await?;
+    let (engine, first) = match open(&settings, &enrolment, &catalogue, start, clock).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            tracing::error!(%error, "out of service");
+            let shown = out_of_service::show(listener, &settings, &enrolment, catalogue, clock);
+            tokio::select! {
+                () = shown => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            return Err(error);
+        }
+    };
     tracing::info!(cabinet = %enrolment.bundle.cabinet, %start, tip = %engine.cabinet().ledger().tip.seq, "started");
 
     let (inputs, received) = mpsc::channel(INPUTS_MAX);
     let (work, works) = mpsc::channel(WORK_MAX);
     let (replies, replied) = mpsc::channel(WORK_MAX);
     let (views, viewed) = watch::channel(Arc::new(engine.cabinet().view()));
+    // The screen outlives the engine, so that the page hears its last word.
+    let _screen_stays = views.clone();
     let (tip, tips) = watch::channel(engine.cabinet().ledger().tip.seq);
     let (keys, known_keys) = watch::channel(enrolment.keys.clone());
     let (state, states) = watch::channel(None);
@@ -216,6 +231,9 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     }
     if let Some(indexing) = indexing {
         history::closed(indexing).await;
+    }
+    if matches!(outcome, Some(Err(_))) {
+        out_of_service::say_last_word().await;
     }
     screen.abort();
     match outcome {

@@ -62,10 +62,25 @@ async fn a_tap_on_the_page_arrives_and_the_next_screen_appears() {
     digits.revision = home.revision + 1;
     digits.until = None;
     views.send(Arc::new(digits)).unwrap();
-    tokio::task::spawn_blocking(move || browser.until("[data-pad=digits] .cell", LIMIT))
-        .await
-        .unwrap();
+    let mut out = sample("out-of-service");
+    out.revision = home.revision + 2;
+    out.until = None;
+    let browser = tokio::task::spawn_blocking(move || {
+        browser.until("[data-pad=digits] .cell", LIMIT);
+        browser
+    });
+    let browser = browser.await.unwrap();
+    views.send(Arc::new(out)).unwrap();
+    let browser = tokio::task::spawn_blocking(move || {
+        browser.until("[data-out]", LIMIT);
+        browser
+    });
+    let browser = browser.await.unwrap();
 
+    // The server is gone: the page goes on saying so by itself, and with the number to call.
     drop(views);
     server.await.unwrap().unwrap();
+    tokio::task::spawn_blocking(move || browser.until("#gone.is-late:not([hidden]) strong", LIMIT))
+        .await
+        .unwrap();
 }

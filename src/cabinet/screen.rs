@@ -277,6 +277,8 @@ pub enum Screen {
     MoreTime,
     /// Help: who to call, with a reference. Taps: [`Action::Back`].
     Help,
+    /// Nothing can be decided: the journal failed, or could not be opened. Shown by the daemon, never by the cabinet. No taps.
+    OutOfService,
 }
 
 /// One door being worked at.

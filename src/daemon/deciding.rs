@@ -9,6 +9,7 @@ use office_protocol::{CabinetState, CompartmentId, KeySet, Reply, Seq};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
+use super::out_of_service;
 use crate::boards::Work;
 use crate::cabinet::screen::View;
 use crate::cabinet::vocabulary::{Effect, Input, Monotonic, UnlockOutcome};
@@ -73,9 +74,23 @@ impl Deciding {
         }
     }
 
-    /// Runs until there are no more inputs; `first` are the effects of the start.
+    /// Runs until there are no more inputs; `first` are the effects of the start. When it cannot go on, the screen says so.
     pub(super) fn run(
         mut self,
+        first: Vec<Effect>,
+        inputs: mpsc::Receiver<Input>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Ended, Fatal> {
+        let outcome = self.decide(first, inputs, runtime);
+        if outcome.is_err() {
+            let views = &self.outlets.views;
+            views.send_modify(|shown| *shown = Arc::new(out_of_service::instead_of(shown)));
+        }
+        outcome
+    }
+
+    fn decide(
+        &mut self,
         first: Vec<Effect>,
         mut inputs: mpsc::Receiver<Input>,
         runtime: &tokio::runtime::Handle,

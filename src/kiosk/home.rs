@@ -62,3 +62,25 @@ pub(super) fn help(page: &Page<'_>) -> Markup {
         (actions(&button(Look::Primary, page.say(M::Back), &Action::Back)))
     }
 }
+
+/// Said in both languages: nobody is left who could choose one.
+pub(super) fn out_of_service(page: &Page<'_>) -> Markup {
+    html! {
+        div.middle role="alert" data-out="" {
+            @for language in [Language::Zh, Language::En] {
+                h1.big { (M::OutOfService.text(language)) }
+                p { (M::GoneHint.text(language)) }
+                p { strong { (call(language, page.view.help_phone.as_deref())) } }
+            }
+            p { (page.fill(M::Cabinet, &page.view.cabinet)) }
+        }
+    }
+}
+
+/// Whom to call, said so that it can be done.
+pub(super) fn call(language: Language, phone: Option<&str>) -> String {
+    match phone {
+        Some(phone) => M::Call.with(language, phone),
+        None => M::CallHall.text(language).to_owned(),
+    }
+}

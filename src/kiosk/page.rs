@@ -36,17 +36,14 @@ pub fn render(
                 (notices(&page))
                 (screen(&page))
             }
-            (rail(&page))
+            @if view.screen != Screen::OutOfService { (rail(&page)) }
         }
     }
 }
 
 /// The page that is loaded once; `assets` names its version, so that a newer daemon has it loaded again.
 pub fn shell(view: &View, assets: &str) -> Markup {
-    let phone = |language| match &view.help_phone {
-        Some(phone) => M::Call.with(language, phone),
-        None => M::CallHall.text(language).to_owned(),
-    };
+    let phone = |language| home::call(language, view.help_phone.as_deref());
     html! {
         (DOCTYPE)
         html lang="zh-CN" {
@@ -192,6 +189,7 @@ fn screen(page: &Page<'_>) -> Markup {
         Screen::PlacingSize { consignment } => staff::placing_size(page, consignment),
         Screen::WhatIsInside { work } => staff::what_is_inside(page, work),
         Screen::Compartments { rows } => technician::compartments(page, rows),
+        Screen::OutOfService => home::out_of_service(page),
         Screen::LookUp { compartments } => history::look_up(page, compartments),
         Screen::History { about } => history::history(page, about),
         Screen::MoreTime => home::more_time(page),

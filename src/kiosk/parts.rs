@@ -6,6 +6,7 @@ use maud::{Markup, PreEscaped, Render, html};
 use office_protocol::event::Size;
 use office_protocol::{CompartmentId, Timestamp};
 
+use super::home::call;
 use super::messages::Message;
 use super::past::Past;
 use crate::cabinet::screen::{Action, Language, View};
@@ -70,10 +71,7 @@ impl Page<'_> {
 
     /// Whom to call, said so that it can be done.
     pub(super) fn call(&self) -> String {
-        match &self.view.help_phone {
-            Some(phone) => self.fill(Message::Call, phone),
-            None => self.say(Message::CallHall).to_owned(),
-        }
+        call(self.language(), self.view.help_phone.as_deref())
     }
 
     /// A button that opens a sheet, and the sheet: a list of choices with its own way back.

@@ -2,18 +2,18 @@
 
 use office_protocol::document::Nearby;
 use office_protocol::event::{
-    Alarm, Clock, PassRefusal, SecondFactorKind, Size, StaffRole, Subject, VisitPurpose, WithdrawReason,
-    subjects,
+    PassRefusal, SecondFactorKind, Size, StaffRole, Subject, VisitPurpose, WithdrawReason,
 };
-use office_protocol::{CompartmentId, ConsignmentId, Digest, Event, EventBody, Seq, Timestamp};
-
-use super::Past;
+use office_protocol::{CompartmentId, Timestamp};
 
 use crate::cabinet::screen::{
     Appearance, CompartmentRow, Done, DoorWork, DropOffs, LabelProblem, Notice, RoundRow, ScanProblem,
     Screen, SessionId, Trouble, View,
 };
 use crate::cabinet::vocabulary::Monotonic;
+
+mod past;
+pub use past::past;
 
 /// The moment at which the samples are looked at.
 pub const NOW: Monotonic = Monotonic::from_millis(1_000_000);
@@ -428,50 +428,9 @@ fn staff(add: &mut impl FnMut(&str, Screen)) {
         unreachable: n == 5,
     });
     add("compartments", Screen::Compartments { rows: rows.collect() });
+    add("out-of-service", Screen::OutOfService);
     let compartments = (1..=24).map(CompartmentId).collect();
     add("look-up", Screen::LookUp { compartments });
     let about = Subject::Compartment(CompartmentId(17));
     add("history", Screen::History { about });
-}
-
-/// What is found for the sample of [`Screen::History`].
-pub fn past() -> Vec<Past> {
-    let compartment = CompartmentId(17);
-    let consignment = id::<ConsignmentId>("R-2026-00815");
-    let placed = EventBody::Placed {
-        consignment: consignment.clone(),
-        compartment,
-        application: Some(id("A-2026-00815")),
-        person: Some(id("P-4711")),
-        expected: true,
-        staff: id("C-017"),
-        generation: 1,
-        code: None,
-        sealed: None,
-        hold_days: 7,
-    };
-    let alarm = EventBody::AlarmRaised {
-        alarm: Alarm::DoorOpen,
-        compartment: Some(compartment),
-    };
-    let collected = EventBody::Collected {
-        consignment,
-        compartment,
-    };
-    let bodies = [collected, EventBody::DoorOpened { compartment }, alarm, placed];
-    let past = |(seq, body)| {
-        let event = Event {
-            start: id("0123456789abcdef"),
-            source: id("HZ-0001"),
-            time: time(),
-            clock: Clock::Trusted,
-            seq: Seq(seq),
-            previous: Digest::ZERO,
-            visit: None,
-            body,
-        };
-        let about = subjects(&event.to_bytes()).unwrap_or_default();
-        Past { event, about }
-    };
-    (1..).zip(bodies).map(past).collect()
 }

@@ -15,7 +15,8 @@ let goneSince = 0;
 let follower = null;
 
 function gone() {
-  if (goneSince === 0) goneSince = performance.now();
+  const out = screenBox.querySelector("[data-out]"); // said by the daemon before it went
+  if (goneSince === 0) goneSince = performance.now() - (out ? LATE_MS + 1 : 0);
   shown = null;
   typed = "";
   screenBox.replaceChildren();
