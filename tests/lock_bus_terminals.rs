@@ -261,13 +261,17 @@ async fn a_scanner_is_read_lost_and_found() {
     assert!(matches!(next().await, Input::Scanned { text } if &*text == "LP1:CAB-1:ABCDEF"));
     port.scan([0xFF]).await.unwrap();
     assert!(matches!(next().await, Input::ScanUnreadable));
+    // Told to scan when it was there, when it was back, and after each code.
+    let told = async |times| {
+        let told = async { while port.with(|device, _, _| device.triggered()).await.unwrap() < times {} };
+        timeout(LIMIT, told).await.unwrap();
+    };
+    told(3).await;
     port.unplug().await.unwrap();
     assert!(matches!(next().await, Input::PeripheralLost { .. }));
     port.replug().await.unwrap();
     assert!(matches!(next().await, Input::PeripheralFound { .. }));
     port.scan("12345678").await.unwrap();
     assert!(matches!(next().await, Input::Scanned { text } if &*text == "12345678"));
-    // Told to scan when it was there, when it was back, and after each code.
-    let told = async { while port.with(|device, _, _| device.triggered()).await.unwrap() < 5 {} };
-    timeout(LIMIT, told).await.unwrap();
+    told(5).await;
 }
