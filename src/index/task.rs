@@ -47,7 +47,7 @@ pub fn run(directory: &Path, query: &IndexQuery, mut channels: Channels, runtime
 enum State {
     /// There is no room for it, or it is not known yet.
     Waiting,
-    Open(Index),
+    Open(Box<Index>),
     /// It could not be used; the log says why.
     GivenUp,
 }
@@ -56,7 +56,7 @@ impl State {
     fn next(self, directory: &Path, query: &IndexQuery, allowed: bool) -> Self {
         match (self, allowed) {
             (Self::Waiting, true) => match Index::open_for(directory, query) {
-                Ok(index) => Self::Open(index),
+                Ok(index) => Self::Open(Box::new(index)),
                 Err(error) => given_up(&error),
             },
             (Self::Open(mut index), true) => match index.catch_up() {
