@@ -124,7 +124,7 @@ impl Settings {
         let source = Source { file, text };
         let read: File = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
-            source.wrong(at, error.message().trim().to_owned())
+            source.wrong(at, source.in_plain_words(at, error.message().trim()))
         })?;
         source.validate(read)
     }
@@ -144,6 +144,21 @@ impl Source<'_> {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             problem,
+        }
+    }
+
+    /// What the parser says, with the key that it is about and without the program's own words.
+    fn in_plain_words(&self, at: usize, message: &str) -> String {
+        let mut said = message.to_owned();
+        for number in ["u8", "u16", "u32", "i16"] {
+            said = said.replace(&format!("expected {number}"), "expected a whole number");
+        }
+        let line_start = self.text.get(..at).and_then(|before| before.rfind('\n'));
+        let line = self.text.get(line_start.map_or(0, |newline| newline + 1)..);
+        let line = line.and_then(|line| line.lines().next()).unwrap_or_default();
+        match line.split_once('=') {
+            Some((key, _)) if !said.contains(key.trim()) => format!("{}: {said}", key.trim()),
+            Some(_) | None => said,
         }
     }
 

@@ -3,8 +3,10 @@
 
 use super::*;
 use crate::journal::tests::{append_events, open_journal};
+use office_protocol::Seq;
 use std::fs;
 use tempfile::{TempDir, tempdir};
+use tokio::sync::watch;
 
 fn compartment(number: u16) -> Subject {
     Subject::Compartment(office_protocol::CompartmentId(number))
@@ -141,4 +143,54 @@ fn without_a_place_to_be_the_error_says_that_the_daemon_goes_on() {
     fs::write(&file, b"").unwrap();
     let error = Index::open(&file, journal.reader()).unwrap_err();
     assert!(error.to_string().contains("goes on without it"), "{error}");
+}
+
+#[test]
+fn when_the_disk_fills_it_goes_and_it_is_back_when_there_is_room() {
+    let (_directory, journal, place) = setting();
+    let mut journal = open_journal(&journal);
+    append_events(&mut journal, 30);
+    let (tip, tips) = watch::channel(Seq(30));
+    let (allow, allowed) = watch::channel(false);
+    let (stop, stopping) = watch::channel(false);
+    let channels = task::Channels {
+        tip: tips,
+        allowed,
+        stop: stopping,
+    };
+    let mut query = IndexQuery::absent(journal.reader());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let running = {
+        let (query, place, runtime) = (query.clone(), place.clone(), runtime.handle().clone());
+        std::thread::spawn(move || task::run(&place, &query, channels, &runtime))
+    };
+    let mut until = |wanted: Option<Vec<u64>>| {
+        let begun = std::time::Instant::now();
+        loop {
+            let records = query.find(&compartment(7), 100).ok();
+            let found = records.map(|records| records.iter().map(|record| record.seq).collect());
+            if found == wanted {
+                return;
+            }
+            assert!(begun.elapsed().as_secs() < 20, "{found:?} instead of {wanted:?}");
+            std::thread::yield_now();
+        }
+    };
+    until(None);
+    assert!(!place.exists(), "before it is known whether there is room");
+    allow.send(true).unwrap();
+    until(Some(expected(7, 1, 30)));
+    append_events(&mut journal, 30);
+    tip.send(Seq(60)).unwrap();
+    until(Some(expected(7, 1, 60)));
+    allow.send(false).unwrap();
+    until(None);
+    allow.send(true).unwrap();
+    until(Some(expected(7, 1, 60)));
+    stop.send(true).unwrap();
+    running.join().unwrap();
+    assert!(
+        place.exists() && !place.join("in-use").exists(),
+        "closed in good order"
+    );
 }

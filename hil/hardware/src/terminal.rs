@@ -32,11 +32,16 @@ impl Terminal {
     /// # Errors
     /// No pseudo-terminal can be had, or the link cannot be made.
     pub fn open(link: &Path) -> io::Result<Self> {
-        let device = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        // No program that is started meanwhile may hold the line open when the cable is pulled.
+        let device = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&device)?;
         unlockpt(&device)?;
         let name = ptsname(&device, Vec::new())?;
-        let port = rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty())?;
+        let port = rustix::fs::open(
+            &name,
+            OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
         let mut modes = tcgetattr(&port)?;
         modes.make_raw();
         tcsetattr(&port, OptionalActions::Now, &modes)?;

@@ -263,6 +263,16 @@ impl Processes {
         if let Some(pid) = pid {
             let _ended = rustix::process::kill_process(pid, Signal::TERM);
         }
+        self.wait(process, within).await
+    }
+
+    /// Waits until it ends by itself, and kills it where it has not within the limit. `None`: it had to be killed.
+    pub async fn wait(
+        &mut self,
+        process: ProcessId,
+        within: Duration,
+    ) -> Result<Option<ExitStatus>, ProcessError> {
+        let running = self.find(process)?;
         let ended = timeout_at(Instant::now() + within, running.child.wait()).await;
         if let Ok(Ok(status)) = ended {
             self.take(process)?;

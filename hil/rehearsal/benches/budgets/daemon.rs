@@ -1,0 +1,49 @@
+//! The daemon as it is shipped: built for release, stripped, and nothing else in the program.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::place::Place;
+
+const BYTES_MAX: u64 = 10 << 20;
+
+/// The program; built when it is first asked for, and its size said then.
+pub(crate) fn program() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(build).clone()
+}
+
+fn build() -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "lockerd",
+            "--bin",
+            "lockerd",
+        ])
+        .status()
+        .unwrap();
+    assert!(built.success(), "lockerd does not build");
+    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let program = target.parent().unwrap().join("release/lockerd");
+    let bytes = std::fs::metadata(&program).unwrap().len();
+    println!(
+        "binary, stripped: {:.1} MB (budget {} MB)",
+        bytes as f64 / 1e6,
+        BYTES_MAX >> 20
+    );
+    program
+}
+
+/// An enrolled cabinet that this program runs.
+pub(crate) fn place() -> Place {
+    let place = Place::of(crate::directory(), vec![OsString::from(program())]);
+    place.enrol();
+    place
+}
