@@ -13,6 +13,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::place::{LIMIT, PIN};
 
+/// How long a person waits before trying again.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// One screen as the page got it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Frame {
@@ -85,6 +88,30 @@ impl Page {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    }
+
+    /// Touches until the wanted screen is there: a touch on a screen that has just changed is ignored, as a person finds out.
+    pub(crate) async fn tap_to(&mut self, action: Action, part: &str) -> Frame {
+        for _ in 0..LIMIT.as_millis() / PATIENCE.as_millis() {
+            self.tap(action.clone()).await;
+            if let Some(frame) = self.soon(part).await {
+                return frame;
+            }
+        }
+        self.shows(part).await
+    }
+
+    /// A screen that says so, unless none comes soon.
+    pub(crate) async fn soon(&mut self, part: &str) -> Option<Frame> {
+        let there = self.frames.wait_for(|frame| frame.html.contains(part));
+        let frame = timeout(PATIENCE, there).await.ok()?;
+        Some(frame.unwrap().clone())
+    }
+
+    /// Waits until nothing of the kind is said.
+    pub(crate) async fn no_longer_shows(&mut self, part: &str) {
+        let gone = self.frames.wait_for(|frame| !frame.html.contains(part));
+        timeout(LIMIT, gone).await.unwrap().unwrap();
     }
 
     /// A member of staff whose badge was scanned types the PIN.
