@@ -5,6 +5,7 @@ use core::fmt;
 use crate::accumulator::Scan;
 use crate::eighty_a::{Dialect, EightyA};
 use crate::frame::Frame;
+use crate::secure::Secure;
 use crate::words::{Answer, Board, Command, Request};
 
 /// What a family prescribes: constants of its documents, never of one site.
@@ -132,8 +133,9 @@ macro_rules! families {
             }
         }
 
-        /// The codec of any family, without allocation.
+        /// The codec of any family, without allocation: as large as the one that remembers most.
         #[derive(Clone, Debug)]
+        #[expect(clippy::large_enum_variant, reason = "a controller has a few of them, and nothing to allocate with")]
         pub enum AnyCodec { $($(#[$doc])* $variant($codec),)+ }
 
         impl Codec for AnyCodec {
@@ -173,4 +175,17 @@ families! {
     Shuoming, "8a80-shuoming", EightyA, EightyA::new(Dialect::Shuoming);
     /// 8A/80, Kecheng: unlock function 33, reports 81 that can be turned off, version query 82.
     Kecheng, "8a80-kecheng", EightyA, EightyA::new(Dialect::Kecheng);
+    /// Our own, the only one that is authenticated. It needs a key for each board.
+    LockerdSecure, "lockerd-secure", Secure, Secure::new();
+}
+
+impl AnyCodec {
+    /// The family's own end, for its keys, dice and button; none for families without.
+    pub const fn secure(&mut self) -> Option<&mut Secure> {
+        if let Self::LockerdSecure(secure) = self {
+            Some(secure)
+        } else {
+            None
+        }
+    }
 }

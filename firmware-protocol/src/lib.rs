@@ -23,7 +23,8 @@
 //! - frames whose length or meaning depends on what was asked, and families without a checksum, whose
 //!   answers count only if they fit it (`expecting` in [`Codec::scan_answer`]);
 //! - numbered requests ([`Request::sequence`]), item sensors and tamper bits ([`BoardState`]);
-//! - sessions, keys and counters per board: a codec serves one line and may remember.
+//! - sessions, keys and counters per board: a codec serves one line and may remember, and may want a handshake
+//!   before a request ([`Codec::owes`]): [`secure`].
 //!
 //! # Deliberately absent
 //!
@@ -34,6 +35,7 @@ mod accumulator;
 pub mod eighty_a;
 mod family;
 mod frame;
+pub mod secure;
 mod words;
 
 pub use accumulator::{Accumulator, Scan};
