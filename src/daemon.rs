@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use office_protocol::Seq;
+use firmware_protocol::secure::Keys;
+use office_protocol::{BoardId, Seq};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -154,7 +155,8 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let (stop, stopping) = watch::channel(false);
 
     prepare_ahead(engine.preparer());
-    let bus_master = BusMaster::new(settings.layout.clone(), BusSettings::default());
+    let mut bus_master = BusMaster::new(settings.layout.clone(), BusSettings::default());
+    bus_master.give_keys(*clock::draw_secret()?, &board_keys(&settings)?);
     let (bus_view, _unwatched) = watch::channel(bus_master.view());
     tokio::spawn(boards::task::run(
         bus_master,
@@ -245,6 +247,15 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
         Some(Err(Fatal::Engine(error))) => Err(error.into()),
         Some(Err(Fatal::Dice(error))) => Err(error.into()),
     }
+}
+
+fn board_keys(settings: &Settings) -> Result<BTreeMap<BoardId, Keys>, SecretsError> {
+    let secure: Vec<BoardId> = settings.layout.secure_boards().collect();
+    let keys = secrets::board_keys(&settings.secrets, secure.iter().copied())?;
+    for board in secure.iter().filter(|board| !keys.contains_key(board)) {
+        tracing::warn!(%board, "this lock board has no key: run `lockerd bus install-key`");
+    }
+    Ok(keys)
 }
 
 /// Opens the journal on a blocking thread: reading and syncing may take long.

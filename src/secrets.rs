@@ -1,4 +1,4 @@
-//! The cabinet's identity and enrolment: two files that only the daemon may read.
+//! The cabinet's identity and enrolment, and its boards' keys: files that only the daemon may read.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -12,6 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::clock::{self, NoDice};
 
+mod board_keys;
+
+pub use board_keys::{board_keys, keep_board_keys};
+
 /// Why the cabinet does not know who it is.
 #[derive(Debug, Error)]
 pub enum SecretsError {
@@ -23,6 +27,9 @@ pub enum SecretsError {
         "the cabinet is not enrolled ({0} is missing): give what `lockerd identity` prints to `office enrol`, and its answer to `lockerd enrol`"
     )]
     NotEnrolled(PathBuf),
+    /// A board has no key.
+    #[error("there is no key in {0}: run `lockerd bus install-key` for this board")]
+    NoBoardKey(PathBuf),
     /// Others can read a secret.
     #[error("{0} can be read by others: run `chmod 600` on it")]
     Open(PathBuf),
@@ -136,18 +143,22 @@ fn parse(path: &Path, text: &str) -> Result<(Bundle, Signed, KeySet), SecretsErr
 fn load_key(directory: &Path) -> Result<SigningKey, SecretsError> {
     let path = key_path(directory);
     let text = read(&path, SecretsError::NoIdentity)?;
-    let mode = std::fs::metadata(&path)
-        .map_err(io_at(&path))?
-        .permissions()
-        .mode();
-    if mode & 0o077 != 0 {
-        return Err(SecretsError::Open(path));
-    }
+    private(&path)?;
     SigningKey::from_secret_text(&text).ok_or_else(|| SecretsError::Invalid {
         path,
         problem: "no key of this program: restore it from a backup, or move it away and enrol anew"
             .to_owned(),
     })
+}
+
+/// A secret that others can read is none.
+fn private(path: &Path) -> Result<(), SecretsError> {
+    let mode = std::fs::metadata(path).map_err(io_at(path))?.permissions().mode();
+    if mode & 0o077 == 0 {
+        Ok(())
+    } else {
+        Err(SecretsError::Open(path.to_owned()))
+    }
 }
 
 fn io_at(path: &Path) -> impl FnOnce(io::Error) -> SecretsError {

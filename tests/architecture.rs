@@ -279,13 +279,21 @@ fn packages_depend_only_on_packages_below_them() {
 }
 
 #[test]
-fn the_firmware_protocol_is_no_std_and_depends_on_nothing() {
+fn the_firmware_protocol_is_no_std_and_depends_on_what_is_so_too() {
     let text = fs::read_to_string(root().join("firmware-protocol/src/lib.rs")).unwrap();
     assert!(
         text.contains("#![no_std]"),
         "firmware-protocol/src/lib.rs must say #![no_std]"
     );
-    assert_eq!(dependencies("firmware-protocol"), Vec::<String>::new());
+    let mut depends = dependencies("firmware-protocol");
+    depends.sort();
+    assert_eq!(depends, ["chacha20", "chacha20poly1305", "cobs", "zeroize"]);
+    let manifest = fs::read_to_string(root().join("firmware-protocol/Cargo.toml")).unwrap();
+    assert_eq!(
+        manifest.matches("default-features = false").count(),
+        depends.len(),
+        "nothing of std comes in through a default feature"
+    );
     let mut broken = Vec::new();
     for source in production() {
         if source.is_in("firmware-protocol/src") {

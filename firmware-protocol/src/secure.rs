@@ -13,6 +13,7 @@ mod content;
 mod controller;
 mod key;
 mod packet;
+mod peer;
 mod responder;
 
 pub use content::{Offer, Serial, VERSION};

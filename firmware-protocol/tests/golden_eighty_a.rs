@@ -106,7 +106,7 @@ fn unlock_answers() {
         door,
     };
     let asked = Some(Command::Unlock(channel(1)));
-    for &family in Family::ALL {
+    for family in [Family::Shuoming, Family::Kecheng] {
         answered(
             family,
             asked,
@@ -132,7 +132,7 @@ fn unlock_answers() {
 #[test]
 fn single_reads_in_both_polarities() {
     let asked = Some(Command::ReadDoor(channel(1)));
-    for &family in Family::ALL {
+    for family in [Family::Shuoming, Family::Kecheng] {
         for (bytes, door) in [
             ([0x80, 1, 1, 0x11, 0x91], DoorReading::Closed),
             ([0x80, 1, 1, 0x00, 0x80], DoorReading::Open),
@@ -167,7 +167,7 @@ fn packed_reads_follow_the_number_of_locks() {
             tampered: None,
         })
     };
-    for &family in Family::ALL {
+    for family in [Family::Shuoming, Family::Kecheng] {
         // Locks 1, 10 and 24 are open: groups 17-24, 9-16, 1-8 from left to right.
         let bytes = [
             0x80,

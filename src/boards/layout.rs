@@ -169,6 +169,12 @@ impl Layout {
         &self.ports
     }
 
+    /// The boards whose lines are authenticated, and who need keys.
+    pub fn secure_boards(&self) -> impl Iterator<Item = BoardId> {
+        let secure = |board: &&PlacedBoard| self.ports[board.port.0].family.profile().protected;
+        self.boards.iter().filter(secure).map(|board| board.id)
+    }
+
     /// All compartments, in order.
     pub fn compartments(&self) -> impl Iterator<Item = CompartmentId> {
         self.places.keys().copied()

@@ -5,8 +5,9 @@
 //! watched doors, board by board. Silent boards are left out and probed now and then; an unlock to one is
 //! tried at once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use firmware_protocol::secure::Keys;
 use firmware_protocol::{Channel, Command, Frame};
 use office_protocol::{BoardId, CompartmentId, PortName, Seq};
 
@@ -172,6 +173,22 @@ impl BusMaster {
             wanted: VecDeque::with_capacity(UNLOCKS_MAX),
             layout,
             settings,
+        }
+    }
+
+    /// Gives the boards of secure lines their keys, and their sessions chance: 32 bytes drawn anew at every start.
+    /// A board without a key is asked all the same, and counts as lost.
+    pub fn give_keys(&mut self, dice: [u8; 32], keys: &BTreeMap<BoardId, Keys>) {
+        for (index, port) in self.ports.iter_mut().enumerate() {
+            let Some(ends) = port.wire.secure() else { continue };
+            let mut own = dice;
+            own[0] ^= u8::try_from(index).unwrap_or(u8::MAX);
+            ends.controller.shuffle(own);
+            for board in &port.boards {
+                let place = &self.layout.boards[*board];
+                let keys = keys.get(&place.id).cloned().unwrap_or_default();
+                ends.controller.meet(place.address, keys);
+            }
         }
     }
 
@@ -360,11 +377,16 @@ impl BusMaster {
             }
             Purpose::Read | Purpose::Handshake => {}
         }
-        if board.missed(garbled, place.mapped, now) {
-            actions.push(BusAction::Report(Input::BoardLost { board: place.id }));
-        }
-        if exchange.purpose == Purpose::Handshake && board.life == Life::Quarantined {
+        self.missed(exchange.board, garbled, now, actions);
+        if exchange.purpose == Purpose::Handshake && self.boards[exchange.board].life == Life::Quarantined {
             self.refuse_all(exchange.board, actions);
+        }
+    }
+
+    fn missed(&mut self, board: usize, garbled: bool, now: Monotonic, actions: &mut Vec<BusAction>) {
+        let place = &self.layout.boards[board];
+        if self.boards[board].missed(garbled, place.mapped, now) {
+            actions.push(BusAction::Report(Input::BoardLost { board: place.id }));
         }
     }
 

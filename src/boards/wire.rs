@@ -1,5 +1,6 @@
 //! One port's wire: the exchange under way, what has been heard, echoes and silences (pure).
 
+use firmware_protocol::secure::Secure;
 use firmware_protocol::{Accumulator, Answer, AnyCodec, Board, Codec, Command, Frame, Profile, Request};
 use office_protocol::Seq;
 
@@ -112,6 +113,11 @@ impl Wire {
     /// When a request may be sent; none while one is under way or late bytes are let out.
     pub(super) fn free_at(&self) -> Option<Monotonic> {
         (self.exchange.is_none() && self.settling.is_none()).then_some(self.free_at)
+    }
+
+    /// The family's own end, where it has keys and sessions.
+    pub(super) fn secure(&mut self) -> Option<&mut Secure> {
+        self.codec.secure()
     }
 
     /// What this board wants before anything else; `silent_ms` is how long it has not answered.

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::mechanics::{Defect, Hand, Lock};
+use crate::secure::Secured;
 
 /// How many answers a board may owe; it forgets what it is asked beyond.
 const OWED_MAX: usize = 8;
@@ -70,8 +71,10 @@ pub enum BoardFault {
 /// One simulated board.
 #[derive(Clone, Debug)]
 pub struct SimulatedBoard {
-    settings: BoardSettings,
-    codec: AnyCodec,
+    pub(crate) settings: BoardSettings,
+    pub(crate) codec: AnyCodec,
+    /// What a board of the secure family has besides.
+    pub(crate) secured: Option<Secured>,
     heard: Accumulator,
     locks: Vec<Lock>,
     owed: VecDeque<(Duration, Request)>,
@@ -103,6 +106,7 @@ impl SimulatedBoard {
         let mut board = Self {
             settings,
             codec: settings.family.codec(),
+            secured: None,
             heard: Accumulator::new(),
             locks: locks.collect(),
             owed: VecDeque::new(),
@@ -151,6 +155,7 @@ impl SimulatedBoard {
             self.heard.clear();
             return;
         }
+        self.attend(now);
         let station = Station {
             board: self.settings.address,
             channels: self.settings.channels,
@@ -163,6 +168,7 @@ impl SimulatedBoard {
                 .next(false, |seen| self.codec.scan_request(seen, station, false))
             {
                 if request.board == self.settings.address {
+                    self.keep_keys();
                     self.obey(request, now);
                 }
             }
@@ -198,6 +204,8 @@ impl SimulatedBoard {
             BoardFault::Rebooting(down) => {
                 self.deaf_until = now + down;
                 self.owed.clear();
+                self.heard.clear();
+                self.restart();
                 self.unreported = 0;
                 self.sweep = None;
             }

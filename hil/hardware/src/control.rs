@@ -17,6 +17,7 @@ pub const HELP: &str = "\
 hand PORT BOARD LOCK open|close|force|put|take
 break PORT BOARD LOCK stuck|welded|sensor       (repair … sets it back)
 fault PORT BOARD silent on|off | late MS | garbled PERCENT | reboot MS
+button PORT BOARD on|off                        (held while a key is installed)
 line PORT echo on|off | noise PERCENT
 look PORT BOARD LOCK
 scan PORT CODE
@@ -89,6 +90,14 @@ impl Bench {
             ["fault", port, board, what, value] => {
                 let fault = board_fault(what, value).ok_or_else(misunderstood)?;
                 self.fault(port, board, fault).await
+            }
+            ["button", port, board, held] => {
+                let held = on_or_off(held).ok_or_else(misunderstood)?;
+                if self.line(port)?.button(number(board)?, held).await? {
+                    Ok("done".to_owned())
+                } else {
+                    Err(not_there("board", board))
+                }
             }
             ["line", port, what, value] => {
                 let fault = line_fault(what, value).ok_or_else(misunderstood)?;

@@ -35,6 +35,7 @@ mod mechanics;
 mod pace;
 mod port;
 mod scanner;
+mod secure;
 mod terminal;
 
 pub use board::{BoardFault, BoardSettings, SimulatedBoard};

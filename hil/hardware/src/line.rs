@@ -29,6 +29,8 @@ pub enum LineInput<'a> {
     Written(&'a [u8]),
     /// A person does something at a compartment.
     Hand(Board, Channel, Hand),
+    /// A person presses the button on a board, or lets it go.
+    Button(Board, bool),
     /// Something breaks or is repaired at a board.
     BoardFault(Board, BoardFault),
     /// Something breaks or is repaired on the line.
@@ -105,6 +107,10 @@ impl Line {
             LineInput::Hand(board, channel, hand) => self
                 .board_mut(board)
                 .is_some_and(|board| board.hand(channel, hand, now)),
+            LineInput::Button(board, held) => self
+                .board_mut(board)
+                .map(|board| board.hold_button(held, now))
+                .is_some(),
             LineInput::BoardFault(board, fault) => {
                 self.board_mut(board).map(|board| board.set(fault, now)).is_some()
             }

@@ -164,6 +164,15 @@ impl Port<Line> {
             .await
     }
 
+    /// A person presses the button on a board, or lets it go; says whether there is such a board.
+    ///
+    /// # Errors
+    /// The device has ended.
+    pub async fn button(&self, board: Board, held: bool) -> Result<bool, Ended> {
+        self.with(move |line, now, out| line.handle(LineInput::Button(board, held), now, out))
+            .await
+    }
+
     /// Breaks or repairs something at a board; says whether there is such a board.
     ///
     /// # Errors

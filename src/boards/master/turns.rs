@@ -69,8 +69,11 @@ impl BusMaster {
             return;
         };
         if let Some(step) = self.owed(port, board, now) {
-            self.ports[port].put_off = Some((board, command));
-            self.send(port, board, step, Purpose::Handshake, now, actions);
+            if self.send(port, board, step, Purpose::Handshake, now, actions) {
+                self.ports[port].put_off = Some((board, command));
+            } else {
+                self.missed(board, false, now, actions);
+            }
         } else {
             self.send(port, board, command, Purpose::Read, now, actions);
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use firmware_protocol::secure::{Key, Keys};
 use firmware_protocol::{Board, Channel, Family, Polarity};
 use hardware::{BoardFault, BoardSettings, Defect, Grain, Hand, Line, LineFault, LineInput, SimulatedBoard};
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
@@ -29,6 +30,7 @@ pub(super) struct Bench {
     pub(super) tainted: BTreeSet<CompartmentId>,
     broken: BTreeSet<CompartmentId>,
     family: Family,
+    seed: u64,
     inverted: Vec<u64>,
     boards: u8,
     channels: u8,
@@ -37,6 +39,13 @@ pub(super) struct Bench {
 }
 
 const BAUD: u32 = 9_600;
+
+/// A secret of one seed's world.
+fn secret(seed: u64, which: u8) -> Key {
+    let mut bytes = [which; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    Key::new(bytes)
+}
 
 impl Bench {
     pub(super) fn new(dice: &mut Dice, seed: u64) -> Self {
@@ -49,7 +58,8 @@ impl Bench {
         let board = |index: u8| {
             let mut settings = BoardSettings::new(family, Board(index + 1), channels);
             settings.inverted = inverted[usize::from(index)];
-            SimulatedBoard::new(settings, seed ^ u64::from(index))
+            let (label, keys) = (secret(seed, 0x80 | index), Keys::in_force(secret(seed, index)));
+            SimulatedBoard::new(settings, seed ^ u64::from(index)).secured(label, [index; 8], keys)
         };
         let line = Line::new((0..boards).map(board).collect(), BAUD, Grain::Frames, seed);
         let mut places = BTreeMap::new();
@@ -67,6 +77,7 @@ impl Bench {
             tainted: BTreeSet::new(),
             broken: BTreeSet::new(),
             family,
+            seed,
             inverted,
             boards,
             channels,
@@ -83,6 +94,18 @@ impl Bench {
         self.places
             .iter()
             .map(|(id, (board, _))| (*id, BoardId(u16::from(board.0))))
+            .collect()
+    }
+
+    /// The keys of boards that have some, as the daemon keeps them.
+    pub(super) fn keys(&self) -> BTreeMap<BoardId, Keys> {
+        (0..self.boards)
+            .map(|index| {
+                (
+                    BoardId(u16::from(index) + 1),
+                    Keys::in_force(secret(self.seed, index)),
+                )
+            })
             .collect()
     }
 

@@ -10,6 +10,7 @@ use lockerd::engine::{Disks, Engine, EngineError, Run};
 use lockerd::journal::{Disk, JournalError, JournalReader, Options};
 use lockerd::office_link::{self, Limits, Sync};
 use office_protocol::{CabinetId, CompartmentId, KeySet, SigningKey, Start};
+use rand_core::Rng;
 
 use super::bench::Bench;
 use super::office::{ITEMS, Office};
@@ -102,10 +103,14 @@ impl Daemon {
             keys.clone(),
             engine.cabinet().ledger().tip.seq,
         );
+        let mut bus = BusMaster::new(layout, BusSettings::default());
+        let mut dice = [0; 32];
+        moment.dice.generator().fill_bytes(&mut dice);
+        bus.give_keys(dice, &bench.keys());
         let daemon = Self {
             reader: engine.reader(),
             engine,
-            bus: BusMaster::new(layout, BusSettings::default()),
+            bus,
             watched: Vec::new(),
         };
         Ok((daemon, effects, sync))

@@ -1,0 +1,90 @@
+//! What a secure board has besides: a label, keys that survive, a count of starts, and a button (pure).
+
+use std::time::Duration;
+
+use firmware_protocol::secure::{Key, Keys, Nameplate, Responder};
+
+use crate::board::SimulatedBoard;
+
+/// What a restart does not lose, and the button.
+#[derive(Clone, Debug)]
+pub(crate) struct Secured {
+    label: Key,
+    serial: [u8; 8],
+    kept: Keys,
+    starts: u64,
+    button_held: bool,
+}
+
+impl SimulatedBoard {
+    /// Gives a board of the secure family its label's secret, its number, and the keys that it has kept. Without
+    /// this such a board is dead.
+    #[must_use]
+    pub fn secured(mut self, label: Key, serial: [u8; 8], keys: Keys) -> Self {
+        self.secured = Some(Secured {
+            label,
+            serial,
+            kept: keys,
+            starts: 0,
+            button_held: false,
+        });
+        self.restart();
+        self
+    }
+
+    /// The keys that it has kept where they survive.
+    #[must_use]
+    pub fn keys(&self) -> Option<&Keys> {
+        Some(&self.secured.as_ref()?.kept)
+    }
+
+    /// Somebody presses the button, or lets it go.
+    pub fn hold_button(&mut self, held: bool, now: Duration) {
+        if let Some(secured) = &mut self.secured {
+            secured.button_held = held;
+        }
+        self.attend(now);
+    }
+
+    /// Tells the responder the time and the button.
+    pub(crate) fn attend(&mut self, now: Duration) {
+        let held = self.secured.as_ref().is_some_and(|secured| secured.button_held);
+        if let Some(responder) = self.responder() {
+            responder.pass(u64::try_from(now.as_millis()).unwrap_or(u64::MAX), held);
+        }
+    }
+
+    /// Keeps the keys if they have changed: before anything is answered.
+    pub(crate) fn keep_keys(&mut self) {
+        let Some(responder) = self.responder() else { return };
+        if !responder.unsaved() {
+            return;
+        }
+        let keys = responder.keys().clone();
+        if let Some(secured) = &mut self.secured {
+            secured.kept = keys;
+        }
+    }
+
+    /// The power was away: sessions are gone, and the count of starts goes up.
+    pub(crate) fn restart(&mut self) {
+        let (settings, codec) = (self.settings, &mut self.codec);
+        if let (Some(secured), Some(ends)) = (&mut self.secured, codec.secure()) {
+            secured.starts += 1;
+            let plate = Nameplate {
+                address: settings.address,
+                channels: settings.channels,
+                items: true,
+                tamper: true,
+                firmware: [1, 0],
+                serial: secured.serial,
+            };
+            let keys = secured.kept.clone();
+            ends.responder = Some(Responder::new(plate, secured.label.clone(), keys, secured.starts));
+        }
+    }
+
+    fn responder(&mut self) -> Option<&mut Responder> {
+        self.codec.secure()?.responder.as_mut()
+    }
+}
