@@ -77,6 +77,8 @@ pub struct Cabinet {
     /// Door readings since the start or since the board came back: closed or not.
     seen_closed: BTreeMap<CompartmentId, bool>,
     items_seen: BTreeMap<CompartmentId, bool>,
+    /// When each lock was pulsed last since the start.
+    pulsed: BTreeMap<CompartmentId, Monotonic>,
     boards_lost: BTreeSet<BoardId>,
     ports_lost: BTreeSet<PortName>,
     peripherals_lost: BTreeSet<PortName>,
@@ -112,6 +114,7 @@ impl Cabinet {
             work: BTreeMap::new(),
             seen_closed: BTreeMap::new(),
             items_seen: BTreeMap::new(),
+            pulsed: BTreeMap::new(),
             boards_lost: BTreeSet::new(),
             ports_lost: BTreeSet::new(),
             peripherals_lost: BTreeSet::new(),

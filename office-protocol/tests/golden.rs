@@ -396,6 +396,11 @@ fn formats() -> Vec<(String, Vec<u8>)> {
             event("visit-granted", &data).to_bytes(),
         ));
     }
+    let resting = json!({ "compartment": 3, "unlock": "11", "reason": "resting" });
+    all.push((
+        "event/unlock-failed.resting.json".into(),
+        event("unlock-failed", &resting).to_bytes(),
+    ));
     for (name, action) in actions() {
         let command = json!({ "number": 9, "start": START, "issued": TIME, "expires": TIME, "operator": "o-1", "action": action });
         all.push((format!("command/{name}.json"), written::<Command>(command)));

@@ -284,10 +284,9 @@ impl BusMaster {
             channel,
             not_after,
         }) {
-            Some(wanted)
-                if self.wanted.len() < UNLOCKS_MAX && self.ready_at(&wanted).max(now) <= not_after =>
-            {
+            Some(wanted) if self.wanted.len() < UNLOCKS_MAX && now <= not_after => {
                 self.wanted.push_back(wanted);
+                self.give_up_late(now, actions);
             }
             Some(_) | None => actions.push(outcome(unlock, UnlockOutcome::NotSent)),
         }
@@ -405,12 +404,17 @@ impl BusMaster {
     fn give_up_late(&mut self, now: Monotonic, actions: &mut Vec<BusAction>) {
         let mut index = 0;
         while let Some(wanted) = self.wanted.get(index).copied() {
-            if self.ready_at(&wanted).max(now) > wanted.not_after {
-                self.wanted.remove(index);
-                actions.push(outcome(wanted.unlock, UnlockOutcome::NotSent));
+            let until = self.ready_at(&wanted);
+            let late = if until > wanted.not_after {
+                UnlockOutcome::Resting { until }
+            } else if now > wanted.not_after {
+                UnlockOutcome::NotSent
             } else {
                 index += 1;
-            }
+                continue;
+            };
+            self.wanted.remove(index);
+            actions.push(outcome(wanted.unlock, late));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use office_protocol::CompartmentId;
 use office_protocol::event::Size;
 
+use super::Cabinet;
 use super::ledger::{Compartment, Ledger};
 
 /// What is wanted of a compartment.
@@ -34,14 +35,13 @@ pub(super) fn free<'a>(
     places.filter(|(id, place)| is_free(place) && seen_closed.get(id) == Some(&true))
 }
 
-/// The one to offer: smallest size first; then the one within reach, so that nobody has to stretch; then the lowest number.
-pub(super) fn choose(
-    ledger: &Ledger,
-    seen_closed: &BTreeMap<CompartmentId, bool>,
-    wish: Wish,
-) -> Option<CompartmentId> {
-    free(ledger, seen_closed)
-        .filter(|(_, place)| place.size >= wish.size && (place.reachable || !wish.reachable))
-        .min_by_key(|(id, place)| (place.size, !place.reachable, *id))
-        .map(|(id, _)| id)
+impl Cabinet {
+    /// The one to offer: smallest size first; then one within reach, so that nobody has to stretch; then the one whose lock has
+    /// rested longest, so that locks wear alike and nobody waits for one to cool down; then the lowest number.
+    pub(super) fn choose(&self, wish: Wish) -> Option<CompartmentId> {
+        free(&self.ledger, &self.seen_closed)
+            .filter(|(_, place)| place.size >= wish.size && (place.reachable || !wish.reachable))
+            .min_by_key(|(id, place)| (place.size, !place.reachable, self.pulsed.get(id), *id))
+            .map(|(id, _)| id)
+    }
 }

@@ -18,6 +18,8 @@ pub(super) enum Phase {
     Granted,
     /// Pulsed; the door will show.
     Opening,
+    /// The lock rests after earlier pulses, and is pulsed then.
+    Resting { until: Monotonic },
     /// The person is asked whether the door is open.
     Asking,
     /// Open; `by_word` when only the person says so.
@@ -145,6 +147,7 @@ impl Cabinet {
             UnlockOutcome::Refused => UnlockFailure::Refused,
             UnlockOutcome::Uncertain => UnlockFailure::Uncertain,
             UnlockOutcome::NotSent => UnlockFailure::NotSent,
+            UnlockOutcome::Resting { .. } => UnlockFailure::Resting,
         };
         self.record_in(
             visit,
@@ -154,13 +157,19 @@ impl Cabinet {
                 reason,
             },
         );
-        if reason != UnlockFailure::Uncertain
-            && self
-                .work
-                .get(&visit)
-                .is_some_and(|work| work.phase == Phase::Opening)
-        {
-            self.ask_or_give_up(visit);
+        let opening = self
+            .work
+            .get(&visit)
+            .is_some_and(|work| work.phase == Phase::Opening);
+        match outcome {
+            _ if !opening => {}
+            UnlockOutcome::Resting { until } if self.session.visit() == Some(visit) => {
+                self.phase(visit, Phase::Resting { until });
+            }
+            UnlockOutcome::Opened | UnlockOutcome::Acknowledged | UnlockOutcome::Uncertain => {}
+            UnlockOutcome::Refused | UnlockOutcome::NotSent | UnlockOutcome::Resting { .. } => {
+                self.ask_or_give_up(visit);
+            }
         }
     }
 
@@ -201,6 +210,7 @@ impl Cabinet {
         let attached = self.session.visit() == Some(visit);
         match work.phase {
             Phase::Opening => Some(work.since.plus_millis(DOOR_ANSWER_MS)),
+            Phase::Resting { until } => Some(until),
             Phase::Open { .. } if attached => {
                 let steps =
                     [REMINDER_MS, REMINDER_LOUD_MS, LEFT_OPEN_MS].map(|wait| work.since.plus_millis(wait));
@@ -231,7 +241,7 @@ impl Cabinet {
                 FINAL_SCREEN_MS
             }
             (Stage::Door { .. }, Some((work, running))) => match (work.phase, running.purpose) {
-                (Phase::Opening | Phase::Open { .. }, _) => return None,
+                (Phase::Opening | Phase::Resting { .. } | Phase::Open { .. }, _) => return None,
                 (Phase::Closed { .. }, VisitPurpose::Collection) => REOPEN_MS,
                 (Phase::Granted | Phase::Asking | Phase::Closed { .. }, _) => IDLE_MS,
             },
@@ -273,12 +283,14 @@ impl Cabinet {
             let passed = |wait| work.since.plus_millis(wait) <= now;
             match work.phase {
                 Phase::Opening if passed(DOOR_ANSWER_MS) => self.ask_or_give_up(visit),
+                Phase::Resting { until } if until <= now => self.pulse(visit),
                 Phase::Open { .. } if attached && passed(LEFT_OPEN_MS) => self.leave_open(visit),
                 Phase::Open { .. } if !attached && !work.alarmed && passed(OPEN_ALARM_MS) => {
                     self.alarm_open(visit)
                 }
                 Phase::Granted
                 | Phase::Opening
+                | Phase::Resting { .. }
                 | Phase::Asking
                 | Phase::Open { .. }
                 | Phase::Closed { .. } => {}

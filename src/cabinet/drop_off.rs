@@ -10,7 +10,7 @@ use office_protocol::{
 };
 use zeroize::Zeroizing;
 
-use super::allocation::{Wish, choose};
+use super::allocation::Wish;
 use super::door::Phase;
 use super::screen::{Done, Trouble};
 use super::session::{DropOff, Receipt, Stage};
@@ -108,7 +108,7 @@ impl Cabinet {
             size: self.session.drop_off.size.unwrap_or(Size::Small),
             reachable,
         };
-        let Some(compartment) = choose(&self.ledger, &self.seen_closed, wish) else {
+        let Some(compartment) = self.choose(wish) else {
             self.session.stage = Stage::Sorry(Trouble::Full, None);
             return;
         };
@@ -201,7 +201,7 @@ impl Cabinet {
             ) => Some(self.session.drop_off.size.unwrap_or(size)),
         };
         let reachable = self.session.drop_off.reachable || reason == MoveReason::OutOfReach;
-        let to = size.and_then(|size| choose(&self.ledger, &self.seen_closed, Wish { size, reachable }));
+        let to = size.and_then(|size| self.choose(Wish { size, reachable }));
         match to {
             Some(to) => {
                 self.fail_open_pulse(visit);

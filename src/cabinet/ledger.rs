@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use office_protocol::document::DocumentName;
 use office_protocol::event::{
-    Authority, Clock, CodeHashes, Complaint, DoubtReason, KeyedHash, SecondFactor, Size, VisitPurpose,
-    WithdrawReason,
+    Authority, Clock, CodeHashes, Complaint, DoubtReason, KeyedHash, SecondFactor, Size, UnlockFailure,
+    VisitPurpose, WithdrawReason,
 };
 use office_protocol::state::StandingAlarm;
 use office_protocol::{
@@ -260,9 +260,13 @@ impl Ledger {
                 running.pulses = *pulse;
                 running.unlocking = Some(event.seq);
             }),
-            E::UnlockFailed { .. } | E::UnlockInterrupted { .. } => {
-                self.during(visit, |running| running.unlocking = None)
-            }
+            E::UnlockFailed { reason, .. } => self.during(visit, |running| {
+                running.unlocking = None;
+                if *reason == UnlockFailure::Resting {
+                    running.pulses = running.pulses.saturating_sub(1); // there was none
+                }
+            }),
+            E::UnlockInterrupted { .. } => self.during(visit, |running| running.unlocking = None),
             E::DoorOpened { compartment } => {
                 self.at(*compartment, |place| place.open = Some(true));
                 self.during(visit, |running| {

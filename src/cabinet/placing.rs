@@ -4,7 +4,7 @@ use office_protocol::event::{Authority, Size, VisitOutcome, VisitPurpose};
 use office_protocol::{ConsignmentId, EventBody, Seq, StaffId};
 
 use super::Cabinet;
-use super::allocation::{Wish, choose};
+use super::allocation::Wish;
 use super::credential::label_of;
 use super::door::Phase;
 use super::screen::LabelProblem;
@@ -42,14 +42,10 @@ impl Cabinet {
 
     pub(super) fn begin_placing(&mut self, label: ConsignmentId, size: Size) {
         let Some(staff) = self.staff_at_work() else { return };
-        let Some(compartment) = choose(
-            &self.ledger,
-            &self.seen_closed,
-            Wish {
-                size,
-                reachable: false,
-            },
-        ) else {
+        let Some(compartment) = self.choose(Wish {
+            size,
+            reachable: false,
+        }) else {
             return self.refuse_label(LabelProblem::NoRoom);
         };
         self.session.drop_off.size = Some(size);

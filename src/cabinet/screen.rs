@@ -149,6 +149,8 @@ pub enum Screen {
     },
     /// A lock is being opened. No taps.
     Opening(DoorWork),
+    /// The lock rests after earlier pulses and is opened by itself at [`View::until`]. No taps.
+    LockResting(DoorWork),
     /// Asked before another pulse: is the door open? Taps: [`Action::DoorIsOpen`].
     IsDoorOpen(DoorWork),
     /// The door is open. Taps: [`Action::AnotherDoor`] (drop-off, placing), [`Action::DoorIsClosed`] once `reminder` > 0,

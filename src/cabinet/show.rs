@@ -52,9 +52,12 @@ impl Cabinet {
     fn shown_until(&self) -> Option<Monotonic> {
         if let Some(visit) = self.session.visit()
             && let Some(work) = self.work.get(&visit)
-            && matches!(work.phase, Phase::Open { .. })
         {
-            return Some(work.since.plus_millis(LEFT_OPEN_MS));
+            match work.phase {
+                Phase::Open { .. } => return Some(work.since.plus_millis(LEFT_OPEN_MS)),
+                Phase::Resting { until } => return Some(until),
+                Phase::Granted | Phase::Opening | Phase::Asking | Phase::Closed { .. } => {}
+            }
         }
         self.session_deadline()
     }
@@ -96,7 +99,11 @@ impl Cabinet {
         let by_time = u8::from(passed(REMINDER_MS)) + u8::from(passed(REMINDER_LOUD_MS));
         match work.phase {
             Phase::Open { by_word } => by_time.max(u8::from(by_word)), // no sensor will tell: the person must
-            Phase::Granted | Phase::Opening | Phase::Asking | Phase::Closed { .. } => 0,
+            Phase::Granted
+            | Phase::Opening
+            | Phase::Resting { .. }
+            | Phase::Asking
+            | Phase::Closed { .. } => 0,
         }
     }
 
@@ -238,6 +245,7 @@ impl Cabinet {
                 None => Screen::Opening(work),
             },
             Phase::Opening => Screen::Opening(work),
+            Phase::Resting { .. } => Screen::LockResting(work),
             Phase::Asking => Screen::IsDoorOpen(work),
             Phase::Open { .. } => Screen::DoorOpen {
                 reminder: self.reminder(visit),

@@ -68,6 +68,7 @@ impl Cabinet {
             unlock,
             not_after: self.moment.now.plus_millis(UNLOCK_LIFETIME_MS),
         });
+        self.pulsed.insert(compartment, self.moment.now);
         self.phase(visit, Phase::Opening);
         // A door that reads open already is pulsed all the same (a sensor never suppresses an unlock), and counts as open.
         if self.seen_closed.get(&compartment) == Some(&false) {

@@ -209,6 +209,11 @@ pub enum UnlockOutcome {
     Uncertain,
     /// Too late or no bus: no pulse.
     NotSent,
+    /// The lock or its power supply rests after earlier pulses: no pulse, and none before that time.
+    Resting {
+        /// When it may be pulsed.
+        until: Monotonic,
+    },
 }
 
 /// What goes out, after the step's events are durable.

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use office_protocol::event::{Complaint, MoveReason, VisitPurpose};
 
-use super::collection::complaints;
+use super::collection::{complaints, waiting};
 use super::messages::Message as M;
 use super::page::{actions, finish};
 use super::parts::{Look, Page, Sheet};
@@ -14,6 +14,15 @@ pub(super) fn opening(page: &Page<'_>, work: &DoorWork) -> Markup {
         div.pair.tall {
             (page.door(work.compartment, false))
             div { h1.big { (page.say(M::Opening)) } p { (page.say(M::OpeningHint)) } }
+        }
+    }
+}
+
+pub(super) fn lock_resting(page: &Page<'_>, work: &DoorWork) -> Markup {
+    html! {
+        div.pair.tall {
+            (page.door(work.compartment, false))
+            div { h1.big { (page.say(M::LockResting)) } (waiting(page, M::OpensIn, page.view.until)) }
         }
     }
 }

@@ -140,6 +140,8 @@ messages! {
 
     Opening "正在打开" "Opening"
     OpeningHint "请稍站开，门会弹开" "Stand back a little: it springs open"
+    LockResting "门锁正在冷却" "The lock is cooling down"
+    OpensIn "{} 秒后自动打开" "It opens by itself in {} s"
     IsDoorOpen "柜门打开了吗？" "Is the door open?"
     DoorOpened "已打开" "It is open"
     DoorShut "没打开" "It is shut"

@@ -31,13 +31,45 @@ pub fn render(
         Language::En => "en",
     };
     html! {
-        div.kiosk.large[appearance.large].contrast[appearance.contrast] lang=(lang) {
+        div.kiosk.large[appearance.large].contrast[appearance.contrast] lang=(lang) data-screen=(name(&view.screen)) {
             main.main {
                 (notices(&page))
                 (screen(&page))
             }
             @if view.screen != Screen::OutOfService { (rail(&page)) }
         }
+    }
+}
+
+/// What a screen is called in the page, in every language.
+const fn name(screen: &Screen) -> &'static str {
+    match screen {
+        Screen::Home { .. } => "home",
+        Screen::EnterDigits { .. } => "enter-digits",
+        Screen::EnterSecondFactor { .. } => "enter-second-factor",
+        Screen::ScanProblem(_) => "scan-problem",
+        Screen::ChooseItem => "choose-item",
+        Screen::EnterPhone { .. } => "enter-phone",
+        Screen::Checklist { .. } => "checklist",
+        Screen::Slip { .. } => "slip",
+        Screen::Opening(_) => "opening",
+        Screen::LockResting(_) => "lock-resting",
+        Screen::IsDoorOpen(_) => "is-door-open",
+        Screen::DoorOpen { .. } => "door-open",
+        Screen::IsItInside(_) => "is-it-inside",
+        Screen::TookEverything { .. } => "took-everything",
+        Screen::Receipt { .. } => "receipt",
+        Screen::Done { .. } => "done",
+        Screen::Sorry { .. } => "sorry",
+        Screen::EnterPin { .. } => "enter-pin",
+        Screen::StaffHome { .. } => "staff-home",
+        Screen::Round { .. } => "round",
+        Screen::PlacingScan { .. } => "placing-scan",
+        Screen::PlacingSize { .. } => "placing-size",
+        Screen::WhatIsInside { .. } => "what-is-inside",
+        Screen::Compartments { .. } => "compartments",
+        Screen::MoreTime => "more-time",
+        Screen::Help => "help",
     }
 }
 
@@ -138,6 +170,7 @@ fn screen(page: &Page<'_>) -> Markup {
             second,
         } => drop_off::slip(page, reference, qr, digits, *second),
         Screen::Opening(work) => door::opening(page, work),
+        Screen::LockResting(work) => door::lock_resting(page, work),
         Screen::IsDoorOpen(work) => door::is_door_open(page, work),
         Screen::DoorOpen {
             work,

@@ -270,6 +270,10 @@ fn citizens(add: &mut impl FnMut(&str, Screen)) {
 
 fn doors(add: &mut impl FnMut(&str, Screen)) {
     add("opening", Screen::Opening(work(VisitPurpose::Collection)));
+    add(
+        "lock-resting",
+        Screen::LockResting(work(VisitPurpose::Collection)),
+    );
     add("is-door-open", Screen::IsDoorOpen(work(VisitPurpose::Collection)));
     for (name, purpose) in [
         ("drop-off", VisitPurpose::DropOff),

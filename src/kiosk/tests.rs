@@ -75,7 +75,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
             choose_size: false, ..
         }
         | Screen::Slip { .. } => &["accept", "back"],
-        Screen::Opening(_) | Screen::OutOfService => &[],
+        Screen::Opening(_) | Screen::LockResting(_) | Screen::OutOfService => &[],
         Screen::IsDoorOpen(_) => &["door-is-open"],
         Screen::DoorOpen { .. } => &["another-door", "door-is-closed", "complain"],
         Screen::IsItInside(_) => &["yes", "no", "reopen"],
@@ -126,7 +126,10 @@ fn only_what_the_contract_allows_is_offered() {
             dead || view.screen == Screen::Help || offered.iter().any(|action| action == "help"),
             "{name}: help"
         );
-        let only_waits = matches!(view.screen, Screen::Opening(_) | Screen::DoorOpen { .. });
+        let only_waits = matches!(
+            view.screen,
+            Screen::Opening(_) | Screen::LockResting(_) | Screen::DoorOpen { .. }
+        );
         let own = offered
             .iter()
             .any(|action| !["appear", "help"].contains(&action.as_str()));
@@ -200,6 +203,7 @@ fn what_others_wrote_is_only_ever_text() {
             | Screen::EnterPhone { .. }
             | Screen::Checklist { .. }
             | Screen::Opening(_)
+            | Screen::LockResting(_)
             | Screen::IsDoorOpen(_)
             | Screen::DoorOpen { .. }
             | Screen::IsItInside(_)

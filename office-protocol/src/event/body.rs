@@ -409,6 +409,8 @@ codes! {
         Refused,
         /// Too late, or the bus was gone: no pulse.
         NotSent,
+        /// The lock or its power supply rests after earlier pulses: no pulse was sent.
+        Resting,
         /// Sent, never answered: the door shows the truth.
         Uncertain,
     }

@@ -78,6 +78,33 @@ fn a_board_that_says_no_is_asked_about_at_once() {
 }
 
 #[test]
+fn a_lock_that_rests_is_pulsed_by_itself_and_the_wait_counts_as_no_pulse() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.tap(Action::Accept { reachable: false });
+    for _ in 0..5 {
+        let Some(Effect::Unlock { unlock, .. }) = bench.effects.last().cloned() else {
+            panic!()
+        };
+        let until = Monotonic::from_millis(bench.now + 9_000);
+        bench.input(Input::UnlockAnswered {
+            unlock,
+            outcome: UnlockOutcome::Resting { until },
+        });
+        assert!(matches!(bench.screen(), Screen::LockResting(_)));
+        assert_eq!(bench.cabinet.view().until, Some(until));
+        bench.wait(9_000);
+        assert!(
+            matches!(bench.screen(), Screen::Opening(_)),
+            "pulsed again by itself"
+        );
+    }
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("dropped-off"), 1);
+}
+
+#[test]
 fn a_dead_sensor_does_not_stop_a_person() {
     let mut bench = Bench::new();
     at_slip(&mut bench);

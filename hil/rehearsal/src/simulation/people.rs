@@ -143,6 +143,7 @@ impl Person {
             Screen::MoreTime if self.steady || dice.percent(80) => Move::Tap(Action::MoreTime),
             Screen::MoreTime => Move::Tap(Action::Done),
             Screen::Help => Move::Tap(Action::Back),
+            Screen::LockResting(_) => Move::Wait,
             _ if self.steady => self.pursue(sight, dice),
             _ if !matches!(self.errand, Errand::Vandal(_)) && dice.percent(1) => Move::Tap(Action::Help),
             _ if dice.percent(1) => Move::Tap(Action::Appear {
