@@ -6,7 +6,7 @@ use firmware_protocol::{Board, Channel};
 
 use crate::board::BoardFault;
 use crate::line::{Line, LineFault};
-use crate::mechanics::{Defect, Hand};
+use crate::mechanics::{Defect, Hand, Lock};
 use crate::port::{Ended, Port};
 use crate::scanner::SimulatedScanner;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ break PORT BOARD LOCK stuck|welded|sensor       (repair … sets it back)
 fault PORT BOARD silent on|off | late MS | garbled PERCENT | reboot MS
 button PORT BOARD on|off                        (held while a key is installed)
 line PORT echo on|off | noise PERCENT
-look PORT BOARD LOCK
+look PORT BOARD LOCK | look PORT BOARD
 scan PORT CODE
 unplug PORT
 replug PORT";
@@ -105,6 +105,7 @@ impl Bench {
                 Ok("done".to_owned())
             }
             ["look", port, board, lock] => self.look(port, number(board)?, channel(lock)?).await,
+            ["look", port, board] => self.look_at_all(port, number(board)?).await,
             ["scan", port, _, ..] => {
                 let scanner = self
                     .scanners
@@ -133,9 +134,23 @@ impl Bench {
             .with(move |line, _, _| line.lock(board, channel).cloned())
             .await?;
         let lock = seen.ok_or_else(|| not_there("lock", &channel.number().to_string()))?;
-        let door = if lock.door_open() { "open" } else { "closed" };
-        let inside = if lock.item() { "occupied" } else { "empty" };
-        Ok(format!("{door} {inside} pulses {}", lock.pulses()))
+        Ok(seen_at(&lock))
+    }
+
+    /// Every lock of a board on one line: `1 open empty pulses 1, 2 closed occupied pulses 3, …`.
+    async fn look_at_all(&self, port: &str, board: Board) -> Result<String, ControlError> {
+        let all = move |line: &mut Line, _, _: &mut Vec<u8>| -> Vec<String> {
+            let locks =
+                Channel::all(Channel::MAX).map_while(|channel| Some((channel, line.lock(board, channel)?)));
+            locks
+                .map(|(channel, lock)| format!("{} {}", channel.number(), seen_at(lock)))
+                .collect()
+        };
+        let seen = self.line(port)?.with(all).await?;
+        if seen.is_empty() {
+            return Err(not_there("board", &board.0.to_string()));
+        }
+        Ok(seen.join(", "))
     }
 
     async fn cable(&self, port: &str, pull: bool) -> Result<String, ControlError> {
@@ -162,6 +177,12 @@ async fn plug<D: crate::port::Device>(port: &Port<D>, pull: bool) -> Result<(), 
     } else {
         port.replug().await.map_err(ControlError::Port)
     }
+}
+
+fn seen_at(lock: &Lock) -> String {
+    let door = if lock.door_open() { "open" } else { "closed" };
+    let inside = if lock.item() { "occupied" } else { "empty" };
+    format!("{door} {inside} pulses {}", lock.pulses())
 }
 
 fn not_there(kind: &str, name: &str) -> ControlError {

@@ -1,8 +1,12 @@
 //! The whole system on one machine.
 
+pub mod approval;
 pub mod bench;
 pub mod broker;
+pub mod demo;
 pub mod disk;
+pub mod finger;
 mod output;
 pub mod processes;
 pub mod simulation;
+pub mod site;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rehearsal::{bench, broker, processes, simulation};
+use rehearsal::{bench, broker, demo, processes, simulation};
 use tracing_subscriber::EnvFilter;
 
 /// The whole locker system on one machine
@@ -16,6 +16,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Broker(broker::Arguments),
     Hardware(bench::Arguments),
     Simulate(simulation::Arguments),
@@ -25,9 +26,13 @@ fn main() -> ExitCode {
     if !processes::die_with_parent() {
         return ExitCode::SUCCESS;
     }
-    // The daemon is this executable under another name, with its own arguments and log.
-    if std::env::args_os().nth(1).is_some_and(|name| name == "lockerd") {
-        return lockerd::main(std::env::args_os().skip(1));
+    // Daemon and hub are this executable under another name, with their own arguments and log; Debian's broker takes its place.
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next().as_ref().and_then(|name| name.to_str()) {
+        Some("lockerd") => return lockerd::main(std::env::args_os().skip(1)),
+        Some("office") => return office::command_line::main(std::env::args_os().skip(1)),
+        Some("become") => return processes::become_another(arguments),
+        Some(_) | None => {}
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
@@ -35,6 +40,7 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     match Arguments::parse().command {
+        Command::Demo(arguments) => on_runtime(demo::run(arguments)),
         Command::Hardware(arguments) => on_runtime(bench::run(arguments)),
         Command::Broker(arguments) => on_runtime(broker::run(arguments)),
         Command::Simulate(arguments) => simulation::command(&arguments),

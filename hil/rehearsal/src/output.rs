@@ -17,14 +17,21 @@ const LAST: usize = 8;
 /// The latest lines of a child's standard output and error, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Output {
-    lines: Arc<Mutex<VecDeque<String>>>,
+    lines: Arc<Mutex<Lines>>,
     grown: watch::Receiver<()>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    kept: VecDeque<String>,
+    /// How many were forgotten.
+    forgotten: usize,
 }
 
 impl Output {
     /// Starts to follow a child's pipes.
     pub(crate) fn of(child: &mut Child, name: &str, sink: &Sink) -> Self {
-        let lines = Arc::new(Mutex::new(VecDeque::new()));
+        let lines = Arc::new(Mutex::new(Lines::default()));
         let (growing, grown) = watch::channel(());
         let follower = Follower {
             name: name.to_owned(),
@@ -41,29 +48,39 @@ impl Output {
         Self { lines, grown }
     }
 
-    /// The oldest kept line that contains `part`, now or later; `None` when there will be no more lines.
-    pub(crate) async fn line(&mut self, part: &str) -> Option<String> {
+    /// How many lines there were so far.
+    pub(crate) fn count(&self) -> usize {
+        let lines = held(&self.lines);
+        lines.forgotten + lines.kept.len()
+    }
+
+    /// The oldest kept line that contains `part` and is not among the first `after`, now or later; `None` when there will be no
+    /// more lines.
+    pub(crate) async fn line(&mut self, part: &str, after: usize) -> Option<String> {
         loop {
             self.grown.borrow_and_update();
-            if let Some(line) = self.find(part) {
+            if let Some(line) = self.find(part, after) {
                 return Some(line);
             }
             if self.grown.changed().await.is_err() {
-                return self.find(part);
+                return self.find(part, after);
             }
         }
     }
 
-    fn find(&self, part: &str) -> Option<String> {
-        held(&self.lines).iter().find(|line| line.contains(part)).cloned()
+    fn find(&self, part: &str, after: usize) -> Option<String> {
+        let lines = held(&self.lines);
+        let mut rest = lines.kept.iter().skip(after.saturating_sub(lines.forgotten));
+        rest.find(|line| line.contains(part)).cloned()
     }
 
     /// The last few lines.
     pub(crate) fn last(&self) -> String {
         let lines = held(&self.lines);
         let latest: Vec<&str> = lines
+            .kept
             .iter()
-            .skip(lines.len().saturating_sub(LAST))
+            .skip(lines.kept.len().saturating_sub(LAST))
             .map(String::as_str)
             .collect();
         latest.join("\n")
@@ -74,7 +91,7 @@ impl Output {
 struct Follower {
     name: String,
     sink: Sink,
-    lines: Arc<Mutex<VecDeque<String>>>,
+    lines: Arc<Mutex<Lines>>,
     growing: watch::Sender<()>,
 }
 
@@ -87,10 +104,11 @@ impl Follower {
             bytes.clear();
             (self.sink)(&self.name, &line);
             let mut lines = held(&self.lines);
-            if lines.len() >= LINES_MAX {
-                lines.pop_front();
+            if lines.kept.len() >= LINES_MAX {
+                lines.kept.pop_front();
+                lines.forgotten += 1;
             }
-            lines.push_back(line);
+            lines.kept.push_back(line);
             drop(lines);
             let _unheard = self.growing.send(());
         }
@@ -98,6 +116,6 @@ impl Follower {
 }
 
 /// A push of one line cannot leave the list in a bad state, so that a panic elsewhere does not matter.
-fn held(lines: &Mutex<VecDeque<String>>) -> MutexGuard<'_, VecDeque<String>> {
+fn held(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {
     lines.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,8 +6,8 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -192,9 +192,33 @@ impl Processes {
         part: &str,
         within: Duration,
     ) -> Result<String, ProcessError> {
+        self.line_after(process, part, 0, within).await
+    }
+
+    /// Writes a line to its standard input and waits for the line that says `LINE: answer`; gives the answer.
+    pub async fn ask(
+        &mut self,
+        process: ProcessId,
+        line: &str,
+        within: Duration,
+    ) -> Result<String, ProcessError> {
+        let so_far = self.find(process)?.output.count();
+        self.tell(process, line).await?;
+        let asked = format!("{line}: ");
+        let answer = self.line_after(process, &asked, so_far, within).await?;
+        Ok(answer.strip_prefix(&asked).unwrap_or(&answer).to_owned())
+    }
+
+    async fn line_after(
+        &mut self,
+        process: ProcessId,
+        part: &str,
+        after: usize,
+        within: Duration,
+    ) -> Result<String, ProcessError> {
         let limit = Instant::now() + within;
         let running = self.find(process)?;
-        let found = timeout_at(limit, running.output.line(part)).await;
+        let found = timeout_at(limit, running.output.line(part, after)).await;
         let wanted = format!("saying \"{part}\"");
         match found {
             Ok(Some(line)) => Ok(line),
@@ -348,6 +372,24 @@ pub fn die_with_parent() -> bool {
     rustix::process::getppid()
         .map(Pid::as_raw_nonzero)
         .is_some_and(|now| now.get() == parent)
+}
+
+/// Becomes another program, found as a shell finds it or where Debian keeps servers; it ends with this one's parent all the same.
+pub fn become_another(mut words: impl Iterator<Item = OsString>) -> ExitCode {
+    use std::os::unix::process::CommandExt;
+    let name = words.next().unwrap_or_default();
+    let server = Path::new("/usr/sbin").join(&name);
+    let program = if server.exists() {
+        server.into_os_string()
+    } else {
+        name
+    };
+    let error = std::process::Command::new(&program).args(words).exec();
+    eprintln!(
+        "{} cannot be started: {error}; install it as tests/run does",
+        program.display()
+    );
+    ExitCode::from(69)
 }
 
 /// Prints each line behind its program's name.
