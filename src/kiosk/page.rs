@@ -70,6 +70,9 @@ const fn name(screen: &Screen) -> &'static str {
         Screen::Compartments { .. } => "compartments",
         Screen::MoreTime => "more-time",
         Screen::Help => "help",
+        Screen::LookUp { .. } => "look-up",
+        Screen::History { .. } => "history",
+        Screen::OutOfService => "out-of-service",
     }
 }
 

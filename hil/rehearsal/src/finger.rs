@@ -76,11 +76,10 @@ impl Sight {
     #[must_use]
     pub fn offers(&self, action: &Action) -> bool {
         let wanted = serde_json::to_string(action).unwrap_or_default();
-        match action {
-            Action::Digits { .. } => self.says("data-pad=\"digits\"") && !self.says("data-wait="),
-            Action::Phone { .. } => self.says("data-pad=\"phone\""),
-            _ => self.says(&wanted.replace('"', "&quot;")),
-        }
+        let button = self.says(&wanted.replace('"', "&quot;"));
+        let named = |pad: &str| wanted.contains(&format!("\"do\":\"{pad}\""));
+        let pad = self.between("data-pad=\"", "\"");
+        button || pad.is_some_and(named) && !self.says("data-wait=")
     }
 
     fn between(&self, before: &str, after: &str) -> Option<&str> {
