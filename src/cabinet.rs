@@ -21,6 +21,7 @@ pub mod screen;
 mod session;
 mod show;
 mod staff;
+mod standing;
 mod startup;
 mod tap;
 #[cfg(test)]
@@ -144,6 +145,7 @@ impl Cabinet {
         self.dispatch(input);
         self.halve_tries();
         self.settle_deadlines();
+        self.note_standing();
         self.restart_when_idle();
         self.note_screen();
         std::mem::take(&mut self.step)

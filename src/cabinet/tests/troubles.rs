@@ -242,3 +242,38 @@ fn a_full_disk_refuses_drop_offs_but_not_collections() {
     bench.tap(Action::Yes);
     assert_eq!(bench.happened("collected"), 1);
 }
+
+fn stands(bench: &Bench, alarm: Alarm) -> bool {
+    let alarms = &bench.cabinet.ledger().alarms;
+    alarms.iter().any(|standing| standing.alarm == alarm)
+}
+
+#[test]
+fn a_clock_that_cannot_be_believed_is_an_alarm_until_it_can() {
+    let mut bench = Bench::new();
+    assert!(!stands(&bench, Alarm::ClockUntrusted));
+    bench.trusted = false;
+    bench.input(Input::DeadlineReached);
+    assert!(stands(&bench, Alarm::ClockUntrusted));
+    bench.input(Input::DeadlineReached);
+    assert_eq!(bench.happened("alarm-raised"), 1);
+    bench.trusted = true;
+    bench.input(Input::DeadlineReached);
+    assert!(!stands(&bench, Alarm::ClockUntrusted));
+}
+
+#[test]
+fn a_cabinet_without_room_is_an_alarm_until_something_is_taken_out() {
+    let mut bench = Bench::new();
+    let slips: Vec<String> = (1..=6)
+        .map(|number| bench.drop_off(&format!("p-{number}")).0)
+        .collect();
+    assert_eq!(slips.len(), 6);
+    assert!(stands(&bench, Alarm::CabinetFull));
+    bench.admit("wang");
+    bench.tap(Action::StartClearing);
+    bench.tap(Action::OpenNext);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert!(!stands(&bench, Alarm::CabinetFull));
+}

@@ -3,6 +3,7 @@
 
 mod damage;
 mod history;
+mod messages;
 mod page;
 mod place;
 mod ports;

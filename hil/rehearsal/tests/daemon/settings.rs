@@ -80,4 +80,6 @@ async fn a_clock_that_nobody_has_set_is_said_on_the_screen() {
     let home = page.shows("start-collection").await.html;
     let set = std::path::Path::new("/run/systemd/timesync/synchronized").exists();
     assert_eq!(home.contains("时间待校准"), !set, "{home}");
+    place.journaled("locker.door-found", 24).await;
+    assert_eq!(place.events().contains("\"alarm\":\"clock-untrusted\""), !set);
 }
