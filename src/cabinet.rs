@@ -142,10 +142,17 @@ impl Cabinet {
             trusted: moment.trusted,
             dice: moment.dice.generator(),
         };
+        // A message leads to nothing but its own: what else has changed shows at the next input, within a minute.
+        let message = matches!(
+            input,
+            Input::ForgerySeen | Input::CommandReceived(_) | Input::DocumentReceived { .. }
+        );
         self.dispatch(input);
         self.halve_tries();
         self.settle_deadlines();
-        self.note_standing();
+        if !message {
+            self.note_standing();
+        }
         self.restart_when_idle();
         self.note_screen();
         std::mem::take(&mut self.step)

@@ -168,11 +168,13 @@ impl Engine {
             journal::Space::RefuseDropOffs => Space::Low,
             journal::Space::QuietDiagnostics => Space::Reserve,
         };
-        if space == self.space {
-            return Ok(Vec::new());
-        }
-        self.space = space;
-        self.step(moment, Input::SpaceChanged(space))
+        let input = if space == self.space {
+            Input::DeadlineReached // also when nobody is here, somebody may have set the clock
+        } else {
+            self.space = space;
+            Input::SpaceChanged(space)
+        };
+        self.step(moment, input)
     }
 
     /// The cabinet: its view, its state, its deadline.

@@ -6,7 +6,7 @@ use super::Cabinet;
 use super::ledger::Compartment;
 
 impl Cabinet {
-    /// Raises what has begun and clears what is over; after every input.
+    /// Raises what has begun and clears what is over; after every input but messages.
     pub(super) fn note_standing(&mut self) {
         self.stands(!self.moment.trusted, Alarm::ClockUntrusted);
         // By the ledger alone: doors that are not read yet are no reason to send a courier.
