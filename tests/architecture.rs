@@ -38,6 +38,7 @@ const PURE: &[&str] = &[
     "src/kiosk/past.rs",
     "src/kiosk/qr.rs",
     "office/src/intake.rs",
+    "office/src/page.rs",
 ];
 
 /// Clocks, dice, the world outside and waiting for it: what no pure file may name.

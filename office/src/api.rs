@@ -15,6 +15,7 @@ use crate::server::App;
 mod authority;
 mod cabinets;
 mod lists;
+mod personal;
 mod refusal;
 
 pub use refusal::Refusal;
@@ -41,6 +42,7 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
         .route("/passes/{pass}/qr.svg", get(authority::qr))
         .route("/cabinets", get(cabinets::list))
         .route("/cabinets/{cabinet}", get(cabinets::one))
+        .route("/cabinets/{cabinet}/revoke", post(cabinets::revoke))
         .route(
             "/cabinets/{cabinet}/policy",
             get(cabinets::policy).put(cabinets::set_policy),
@@ -52,6 +54,7 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
         )
         .route("/cabinets/{cabinet}/commands", post(cabinets::command))
         .route("/cabinets/{cabinet}/commands/{number}", get(cabinets::reply))
+        .route("/erasures", post(personal::erase))
         .route("/consignments", get(lists::consignments))
         .route("/events", get(lists::events))
         .route("/alarms", get(lists::alarms))

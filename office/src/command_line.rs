@@ -12,7 +12,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::certificates::Issued;
 use crate::clock;
-use crate::database::{Database, DatabaseError, events};
+use crate::database::{Database, DatabaseError, Location, events};
+use crate::documents;
 use crate::keys::{KeyStoreError, Keys, write_secret};
 use crate::run::{self, RunError};
 use crate::settings::{Settings, SettingsError};
@@ -132,7 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -196,12 +197,13 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
 }
 
 async fn open(config: &Config) -> Result<Database, Failure> {
-    let path = Settings::read(&config.config)?.database();
-    if path.exists() {
-        Ok(Database::open(&path).await?)
-    } else {
-        let error = std::io::ErrorKind::NotFound.into();
-        Err(Failure::File { path, error })
+    let location = Settings::read(&config.config)?.database();
+    match location {
+        Location::File(path) if !path.exists() => {
+            let error = std::io::ErrorKind::NotFound.into();
+            Err(Failure::File { path, error })
+        }
+        Location::File(_) | Location::Server(_) => Ok(Database::open(&location).await?),
     }
 }
 
@@ -221,9 +223,7 @@ async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Res
     let keys = Keys::open_or_create(&settings.keys())?;
     let database = Database::open(&settings.database()).await?;
     database.enrol(cabinet, &known.key, clock::now()).await?;
-    let content = serde_json::to_string(&keys.key_set(0)).expect("keys are texts");
-    let name = office_protocol::document::DocumentName::Keys;
-    let version = database.document_version(cabinet, name, &content).await?;
+    let version = documents::key_set_version(&database, &keys, cabinet).await?;
     let bundle = keys.bundle(cabinet, &known, version)?;
     println!(
         "{}",

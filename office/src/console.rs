@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Form, Query, State};
+use axum::extract::{DefaultBodyLimit, Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -17,7 +17,9 @@ use tokio::sync::Semaphore;
 use tokio_stream::wrappers::WatchStream;
 
 use crate::clock::{self, Monotonic};
-use crate::page::{self, Language};
+use crate::database::DatabaseError;
+use crate::database::personal::Whose;
+use crate::page::{self, Done, Language};
 use crate::server::App;
 
 mod overview;
@@ -26,6 +28,8 @@ pub use overview::overview;
 const COOKIE: &str = "office";
 /// A shift.
 const SESSION_MS: u64 = 10 * 3_600_000;
+/// The largest form that is read.
+const FORM_BYTES_MAX: usize = 4 * 1024;
 const SESSIONS_MAX: usize = 256;
 /// Pages that are open at once.
 const PAGES_MAX: usize = 64;
@@ -89,20 +93,23 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/events", get(changes))
         .route("/login", post(login))
         .route("/logout", post(logout))
+        .route("/revoke", post(revoke))
+        .route("/erase", post(erase))
+        .route("/script.js", get(script))
+        // The login page needs it.
         .route(
             "/style.css",
             get(async || ([(header::CONTENT_TYPE, "text/css")], page::STYLE)),
         )
-        .route(
-            "/script.js",
-            get(async || ([(header::CONTENT_TYPE, "text/javascript")], page::SCRIPT)),
-        )
+        .layer(DefaultBodyLimit::max(FORM_BYTES_MAX))
 }
 
 #[derive(Deserialize, Default)]
 struct Asked {
     #[serde(default)]
     language: String,
+    #[serde(default)]
+    done: String,
 }
 
 impl Asked {
@@ -119,27 +126,43 @@ impl Asked {
     }
 }
 
+/// What became of a request, as `?done=…` says after it.
+fn done(text: &str) -> Option<Done> {
+    match text {
+        "revoked" => Some(Done::Revoked),
+        "no-cabinet" => Some(Done::NoCabinet),
+        "no-id" => Some(Done::NoId),
+        _ => text.strip_prefix("erased-")?.parse().ok().map(Done::Erased),
+    }
+}
+
 async fn front(State(app): State<Arc<App>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let language = asked.language(&headers);
     if !app.sessions.holds(&headers) {
         return Html(page::login(language, false)).into_response();
     }
     match overview(&app.hub.database, language).await {
-        Ok(overview) => Html(page::render(&overview)).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the page cannot be made");
-            (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the database failed; see the hub's log\n",
-            )
-                .into_response()
-        }
+        Ok(overview) => Html(page::render(&overview, done(&asked.done))).into_response(),
+        Err(error) => failed(&error),
     }
 }
 
 #[derive(Deserialize)]
 struct Login {
     password: String,
+    #[serde(default)]
+    language: String,
+}
+
+/// Back to the page, in the language that the form was in.
+fn back(language: &str, done: &str) -> Redirect {
+    let language = if language == "en" { "en" } else { "zh" };
+    let done = if done.is_empty() {
+        String::new()
+    } else {
+        format!("&done={done}")
+    };
+    Redirect::to(&format!("/?language={language}{done}"))
 }
 
 async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): Form<Login>) -> Response {
@@ -151,10 +174,15 @@ async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): For
             .into_response();
     }
     let secrets = app.secrets.clone();
+    let language = login.language;
     let right = tokio::task::spawn_blocking(move || secrets.is_password(&login.password)).await;
     if !right.unwrap_or(false) {
         tracing::warn!("wrong operators' password");
-        let page = page::login(Asked::default().language(&headers), true);
+        let asked = Asked {
+            language,
+            ..Asked::default()
+        };
+        let page = page::login(asked.language(&headers), true);
         return (StatusCode::UNAUTHORIZED, Html(page)).into_response();
     }
     let cookie = app.sessions.begin();
@@ -162,13 +190,86 @@ async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): For
         "{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
         SESSION_MS / 1000
     );
-    ([(header::SET_COOKIE, set)], Redirect::to("/")).into_response()
+    ([(header::SET_COOKIE, set)], back(&language, "")).into_response()
 }
 
-async fn logout(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+#[derive(Deserialize)]
+struct Leaving {
+    #[serde(default)]
+    language: String,
+}
+
+async fn logout(State(app): State<Arc<App>>, headers: HeaderMap, Form(leaving): Form<Leaving>) -> Response {
     app.sessions.end(&headers);
     let set = format!("{COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    ([(header::SET_COOKIE, set)], Redirect::to("/")).into_response()
+    ([(header::SET_COOKIE, set)], back(&leaving.language, "")).into_response()
+}
+
+async fn script(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    if !app.sessions.holds(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    ([(header::CONTENT_TYPE, "text/javascript")], page::SCRIPT).into_response()
+}
+
+#[derive(Deserialize)]
+struct Revocation {
+    #[serde(default)]
+    language: String,
+    cabinet: String,
+}
+
+async fn revoke(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<Revocation>) -> Response {
+    if !app.sessions.holds(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(cabinet) = form.cabinet.trim().parse() else {
+        return back(&form.language, "no-cabinet").into_response();
+    };
+    match app.revoke_cabinet(&cabinet).await {
+        Ok(true) => back(&form.language, "revoked").into_response(),
+        Ok(false) => back(&form.language, "no-cabinet").into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Erasure {
+    #[serde(default)]
+    language: String,
+    of: String,
+    id: String,
+}
+
+impl Erasure {
+    fn whose(&self) -> Option<Whose> {
+        let id = self.id.trim();
+        match self.of.as_str() {
+            "person" => id.parse().ok().map(Whose::Person),
+            "application" => id.parse().ok().map(Whose::Application),
+            "consignment" => id.parse().ok().map(Whose::Consignment),
+            _ => None,
+        }
+    }
+}
+
+async fn erase(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): Form<Erasure>) -> Response {
+    if !app.sessions.holds(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Some(whose) = form.whose() else {
+        return back(&form.language, "no-id").into_response();
+    };
+    match app.erase(&whose).await {
+        Ok(count) => back(&form.language, &format!("erased-{count}")).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &DatabaseError) -> Response {
+    tracing::error!(%error, "the operators' page failed");
+    let text = "the database failed; see the hub's log\n";
+    (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
 }
 
 async fn changes(State(app): State<Arc<App>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {

@@ -1,29 +1,45 @@
-//! The hub's database: one SQLite file, one writer, durable before anything is said.
+//! The hub's database: its own SQLite file, or a PostgreSQL that several hubs share. Durable before anything is said.
 
-use std::path::Path;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use office_protocol::Timestamp;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{PgPool, SqlitePool};
 use thiserror::Error;
 
+#[macro_use]
+mod sql;
+
 pub mod alarms;
+pub mod batch;
 pub mod cabinets;
 pub mod consignments;
 pub mod directory;
 pub mod events;
 pub mod outbox;
+pub mod personal;
 pub mod verify;
+
+pub use sql::{Either, Writing};
 
 /// The oldest SQLite whose write-ahead log is sound (its WAL-reset fault was mended in 3.51.3).
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
+/// How many statements one hub runs at once on a PostgreSQL.
+const SERVER_CONNECTIONS: u32 = 8;
+/// A hub that hangs in a transaction holds others up no longer than this, and waits no longer for others.
+const SERVER_PATIENCE: [(&str, &str); 2] = [
+    ("idle_in_transaction_session_timeout", "10s"),
+    ("lock_timeout", "10s"),
+];
 
 /// A database that does not do what was asked.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
     /// The database itself.
-    #[error("database: {0}; check the disk's space and the file's owner")]
+    #[error("database: {0}; check that it runs, its disk's space and its owner")]
     Sql(#[from] sqlx::Error),
     /// The tables are not ours, or of a newer version.
     #[error("database: {0}; was it written by a newer version of the hub?")]
@@ -41,28 +57,108 @@ pub enum DatabaseError {
     },
 }
 
-/// One transaction that writes; nothing of it stays unless it is committed.
-pub type Writing = Transaction<'static, Sqlite>;
+impl DatabaseError {
+    /// Whether trying again may help: the server is away or busy, or two hubs stood in each other's way.
+    pub fn may_pass(&self) -> bool {
+        let Self::Sql(error) = self else {
+            return false;
+        };
+        match error.as_database_error() {
+            // Connection, transaction rollback, resources, operator intervention, lock not available, idle transaction ended.
+            Some(error) => error.code().is_some_and(|code| {
+                let classes = ["08", "40", "53", "57"];
+                classes.iter().any(|class| code.starts_with(class)) || code == "55P03" || code == "25P03"
+            }),
+            None => matches!(
+                error,
+                sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_)
+            ),
+        }
+    }
+}
 
-/// See the module.
+/// Where a database is. Its text may hold a password: never shown.
+#[derive(Clone)]
+pub enum Location {
+    /// A SQLite file, made when it is not there.
+    File(PathBuf),
+    /// A database on a PostgreSQL server.
+    Server(Box<PgConnectOptions>),
+}
+
+impl Location {
+    /// From the setting `database`: `postgres://user@host/name`, or `postgres:///name?host=/run/postgresql` for a socket. A server on
+    /// another machine must prove who it is: `sslmode=verify-full`.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to write instead; never the text itself, which may hold a password.
+    pub fn server(text: &str) -> Result<Self, String> {
+        if !(text.starts_with("postgres://") || text.starts_with("postgresql://")) {
+            return Err(
+                "database: write postgres://user@host/name, or leave it out for a file in `directory`".into(),
+            );
+        }
+        let options =
+            PgConnectOptions::from_str(text).map_err(|_| "this is no address of a database".to_owned())?;
+        let local = options.get_socket().is_some()
+            || options.get_host().starts_with('/')
+            || crate::mqtt::is_local(options.get_host());
+        let proven = matches!(options.get_ssl_mode(), sqlx::postgres::PgSslMode::VerifyFull);
+        if local || proven {
+            Ok(Self::Server(Box::new(options)))
+        } else {
+            Err("the server is not on this machine: add ?sslmode=verify-full (and sslrootcert=…) to its address".into())
+        }
+    }
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server(_) => f.write_str("a PostgreSQL server"),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Location {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::server(&text).map_err(serde::de::Error::custom)
+    }
+}
+
 #[derive(Debug, Clone)]
-pub struct Database {
+struct File {
     write: SqlitePool,
     read: SqlitePool,
 }
 
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Database(Either<File, PgPool>);
+
 impl Database {
-    /// Opens or makes the file, and brings its tables up to date.
+    /// Opens the database, and brings its tables up to date.
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn open(path: &Path) -> Result<Self, DatabaseError> {
+    pub async fn open(location: &Location) -> Result<Self, DatabaseError> {
+        match location {
+            Location::File(path) => Self::open_file(path).await,
+            Location::Server(options) => Self::open_server(options).await,
+        }
+    }
+
+    async fn open_file(path: &PathBuf) -> Result<Self, DatabaseError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // What is erased is overwritten.
+            .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(10));
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -74,31 +170,60 @@ impl Database {
         if !new_enough(&version) {
             return Err(DatabaseError::OldSqlite(version));
         }
-        sqlx::migrate!("./migrations").run(&write).await?;
+        sqlx::migrate!("./migrations/sqlite").run(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { write, read })
+        Ok(Self(Either::Sqlite(File { write, read })))
     }
 
-    /// Begins to write, alone.
+    async fn open_server(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
+        let options = options
+            .clone()
+            .application_name("office")
+            .options(SERVER_PATIENCE);
+        let pool = PgPoolOptions::new()
+            .max_connections(SERVER_CONNECTIONS)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_with(options)
+            .await?;
+        sqlx::migrate!("./migrations/postgres").run(&pool).await?;
+        Ok(Self(Either::Postgres(pool)))
+    }
+
+    /// Begins to write: alone on a file, beside others on a server.
     ///
     /// # Errors
     /// [`DatabaseError`].
     pub async fn writing(&self) -> Result<Writing, DatabaseError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+        Ok(match &self.0 {
+            Either::Sqlite(file) => Either::Sqlite(file.write.begin_with("BEGIN IMMEDIATE").await?),
+            // Shared by all who write, so that a reader can wait for those under way: see `events`.
+            Either::Postgres(pool) => Either::Postgres(
+                pool.begin_with("BEGIN; SELECT pg_advisory_xact_lock_shared(8090)")
+                    .await?,
+            ),
+        })
     }
 
     /// What is committed.
-    pub fn read(&self) -> &SqlitePool {
-        &self.read
+    pub fn read(&self) -> Either<&SqlitePool, &PgPool> {
+        match &self.0 {
+            Either::Sqlite(file) => Either::Sqlite(&file.read),
+            Either::Postgres(pool) => Either::Postgres(pool),
+        }
     }
 
-    /// Closes the file in good order.
+    /// Closes it in good order.
     pub async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        match &self.0 {
+            Either::Sqlite(file) => {
+                file.read.close().await;
+                file.write.close().await;
+            }
+            Either::Postgres(pool) => pool.close().await,
+        }
     }
 }
 

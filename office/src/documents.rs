@@ -5,10 +5,10 @@ use office_protocol::{CabinetId, Purpose, Signed};
 use serde::Serialize;
 
 use crate::clock;
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, Writing, directory};
 use crate::keys::Keys;
 
-/// These documents of one cabinet, in this order.
+/// These documents of one cabinet, in this order. One hub composes them at a time, so that what was read last has the highest version.
 ///
 /// # Errors
 /// [`DatabaseError`].
@@ -18,16 +18,34 @@ pub async fn compose(
     cabinet: &CabinetId,
     names: &[DocumentName],
 ) -> Result<Vec<(DocumentName, Signed)>, DatabaseError> {
+    let mut tx = database.writing().await?;
+    directory::hold(&mut tx, cabinet).await?;
     let mut documents = Vec::new();
     for name in names.iter().copied() {
-        documents.push((name, one(database, keys, cabinet, name).await?));
+        documents.push((name, one(&mut tx, keys, cabinet, name).await?));
     }
+    tx.commit().await?;
     Ok(documents)
+}
+
+/// The version of the key set that a cabinet has or gets.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn key_set_version(
+    database: &Database,
+    keys: &Keys,
+    cabinet: &CabinetId,
+) -> Result<u64, DatabaseError> {
+    let mut tx = database.writing().await?;
+    let version = directory::version(&mut tx, cabinet, DocumentName::Keys, &json(&keys.key_set(0))).await?;
+    tx.commit().await?;
+    Ok(version)
 }
 
 /// One document. The version is not part of what is compared: the same content keeps its version.
 async fn one(
-    database: &Database,
+    tx: &mut Writing,
     keys: &Keys,
     cabinet: &CabinetId,
     name: DocumentName,
@@ -35,50 +53,40 @@ async fn one(
     match name {
         DocumentName::Keys => {
             let content = json(&keys.key_set(0));
-            let version = database.document_version(cabinet, name, &content).await?;
+            let version = directory::version(tx, cabinet, name, &content).await?;
             Ok(keys.signed_key_set(cabinet, version))
         }
         DocumentName::Staff => {
-            let members = database.staff_of(cabinet).await?;
-            let content = json(&members);
-            let version = database.document_version(cabinet, name, &content).await?;
+            let members = directory::staff_of(tx.on(), cabinet).await?;
+            let version = directory::version(tx, cabinet, name, &json(&members)).await?;
             Ok(sign(keys, cabinet, &Staff { version, members }))
         }
         DocumentName::Revocations => {
-            let passes = database.revoked_passes(clock::now()).await?;
+            let passes = directory::revoked_passes(tx.on(), clock::now()).await?;
             let passes: Vec<_> = passes.iter().filter_map(|id| id.parse().ok()).collect();
-            let content = json(&passes);
-            let version = database.document_version(cabinet, name, &content).await?;
+            let version = directory::version(tx, cabinet, name, &json(&passes)).await?;
             let keys_revoked = Vec::new();
-            Ok(sign(
-                keys,
-                cabinet,
-                &Revocations {
-                    version,
-                    passes,
-                    keys: keys_revoked,
-                },
-            ))
+            let document = Revocations {
+                version,
+                passes,
+                keys: keys_revoked,
+            };
+            Ok(sign(keys, cabinet, &document))
         }
         DocumentName::Policy => {
-            let mut policy = database.policy(cabinet).await?;
+            let mut policy = directory::policy(tx.on(), cabinet).await?;
             policy.version = 0;
-            let content = json(&policy);
-            policy.version = database.document_version(cabinet, name, &content).await?;
+            policy.version = directory::version(tx, cabinet, name, &json(&policy)).await?;
             Ok(sign(keys, cabinet, &policy))
         }
         DocumentName::Expected => {
-            let consignments = database.expected_at(cabinet).await?;
-            let content = json(&consignments);
-            let version = database.document_version(cabinet, name, &content).await?;
-            Ok(sign(
-                keys,
-                cabinet,
-                &Expected {
-                    version,
-                    consignments,
-                },
-            ))
+            let consignments = directory::expected_at(tx.on(), cabinet).await?;
+            let version = directory::version(tx, cabinet, name, &json(&consignments)).await?;
+            let document = Expected {
+                version,
+                consignments,
+            };
+            Ok(sign(keys, cabinet, &document))
         }
     }
 }

@@ -1,22 +1,25 @@
-//! One hub: what comes in is judged and committed, and only then answered.
+//! One hub: what comes in is judged and committed, and only then answered. Many messages are one transaction.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use office_protocol::document::{DocumentName, Reported};
-use office_protocol::{
-    CabinetId, CabinetState, Event, EventBody, EventHeader, Position, Presence, Purpose, Reply, Signed,
-    Topic, VerifyingKey,
-};
+use office_protocol::document::DocumentName;
+use office_protocol::{CabinetId, Position, Presence, Purpose, Signed, Topic};
 use tokio::sync::{Mutex, watch};
 
-use crate::clock;
-use crate::database::alarms::{AlarmKey, Source};
-use crate::database::{
-    self, Database, DatabaseError, Writing, alarms, cabinets, consignments, directory, events, outbox,
-};
-use crate::documents;
-use crate::intake::{Arrival, Input, Intake, Rejection, Stored, Verdict, check_status};
+use crate::database::alarms::Source;
+use crate::database::{Database, DatabaseError, batch};
+use crate::intake::{Input, Intake, Knowledge, Verdict};
 use crate::keys::Keys;
+use crate::{clock, documents};
+
+mod checking;
+mod recording;
+mod upkeep;
+
+pub use checking::Checked;
+use checking::{Identities, Said};
+use recording::Changes;
+pub use upkeep::Patience;
 
 /// A message as it came from the broker.
 #[derive(Debug, Clone)]
@@ -27,6 +30,8 @@ pub struct Incoming {
     pub topic: Topic,
     /// Payload and signature; none when the properties hold no signature.
     pub signed: Option<Signed>,
+    /// From before this hub was there; others may have answered it.
+    pub kept: bool,
 }
 
 /// A message for the broker.
@@ -51,9 +56,22 @@ pub struct Hub {
     /// The office's keys.
     pub keys: Keys,
     webhooks: Vec<String>,
+    identities: Identities,
     intakes: Mutex<HashMap<CabinetId, Intake>>,
     clock: clock::Monotonic,
     changes: watch::Sender<u64>,
+}
+
+/// One cabinet in one batch.
+struct Turn {
+    cabinet: CabinetId,
+    intake: Intake,
+    knowledge: Knowledge,
+    inputs: Vec<Input>,
+    /// For each input, whether it was kept.
+    kept: Vec<bool>,
+    answers: Vec<Position>,
+    documents: bool,
 }
 
 impl Hub {
@@ -63,6 +81,7 @@ impl Hub {
             database,
             keys,
             webhooks,
+            identities: Identities::default(),
             intakes: Mutex::new(HashMap::new()),
             clock: clock::Monotonic::begin(),
             changes: watch::Sender::new(0),
@@ -84,31 +103,17 @@ impl Hub {
     /// # Errors
     /// [`DatabaseError`]; nothing was changed then, and the cabinet will send again.
     pub async fn take(&self, incoming: Incoming) -> Result<Vec<Outgoing>, DatabaseError> {
-        let mut intakes = self.intakes.lock().await;
-        let mut tx = self.database.writing().await?;
-        let cabinet = &incoming.cabinet;
-        let Some(enrolled) = cabinets::enrolled(&mut tx, cabinet).await? else {
-            raise(&mut tx, "-", "unknown-cabinet", Source::Hub, None).await?;
-            tx.commit().await?;
-            self.changed();
-            return Ok(Vec::new());
-        };
-        let input = match self.input(&mut tx, &incoming, &enrolled.key).await? {
-            Some(input) => input,
-            None => {
-                cabinets::seen(&mut tx, cabinet, clock::now()).await?;
-                tx.commit().await?;
-                self.changed();
-                return Ok(Vec::new());
-            }
-        };
-        let mut intake = intakes
-            .remove(cabinet)
-            .unwrap_or_else(|| Intake::new(cabinet.clone(), enrolled.latest));
-        let verdict = self.judge(tx, &mut intake, input).await?;
-        intakes.insert(cabinet.clone(), intake);
-        drop(intakes);
-        self.answer(cabinet, verdict).await
+        let checked = self.check(vec![incoming]).await?;
+        self.judge(checked).await
+    }
+
+    /// Verifies and reads messages, on all processors; changes nothing.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn check(&self, messages: Vec<Incoming>) -> Result<Vec<Checked>, DatabaseError> {
+        self.identities.learn(&self.database, &messages).await?;
+        Ok(self.identities.check(messages).await)
     }
 
     /// Milliseconds until [`Hub::deadlines`] is wanted.
@@ -123,25 +128,18 @@ impl Hub {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn deadlines(&self) -> Result<Vec<Outgoing>, DatabaseError> {
-        let mut outgoing = Vec::new();
-        let mut intakes = self.intakes.lock().await;
         let now = self.clock.millis();
         let due = |intake: &&Intake| intake.next_deadline().is_some_and(|at| at <= now);
-        let due: Vec<CabinetId> = intakes
-            .values()
-            .filter(due)
-            .map(|intake| intake.cabinet().clone())
-            .collect();
-        for cabinet in due {
-            let Some(mut intake) = intakes.remove(&cabinet) else {
-                continue;
-            };
-            let tx = self.database.writing().await?;
-            let verdict = self.judge(tx, &mut intake, Input::DeadlineReached).await?;
-            intakes.insert(cabinet.clone(), intake);
-            outgoing.extend(self.answer(&cabinet, verdict).await?);
-        }
-        Ok(outgoing)
+        let intakes = self.intakes.lock().await;
+        let due = intakes.values().filter(due).map(|intake| Checked {
+            cabinet: intake.cabinet().clone(),
+            identity: None,
+            said: Said::Judged(Input::DeadlineReached),
+            kept: false,
+        });
+        let due: Vec<Checked> = due.collect();
+        drop(intakes);
+        self.judge(due).await
     }
 
     /// Some of a cabinet's documents, for publishing; keys go first, because the others are verified with them.
@@ -164,157 +162,120 @@ impl Hub {
         Ok(documents.into_iter().map(outgoing).collect())
     }
 
-    /// What the intake judges; `None` when the message is dealt with.
-    async fn input(
-        &self,
-        tx: &mut Writing,
-        incoming: &Incoming,
-        key: &VerifyingKey,
-    ) -> Result<Option<Input>, DatabaseError> {
-        let cabinet = &incoming.cabinet;
-        let Some(signed) = &incoming.signed else {
-            return Ok(Some(Input::Rejected(Rejection::Forged)));
-        };
-        if signed.bytes.is_empty() {
-            return Ok(Some(Input::Rejected(Rejection::Noise)));
+    /// Judges a batch in one transaction, commits it, and says what may be sent then. After an error the intakes that took part are
+    /// forgotten: what they held comes again.
+    ///
+    /// # Errors
+    /// [`DatabaseError`]; nothing was changed then.
+    pub async fn judge(&self, batch: Vec<Checked>) -> Result<Vec<Outgoing>, DatabaseError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
         }
-        let checked = match incoming.topic {
-            Topic::Event => Arrival::check(signed, key, cabinet).map(Input::Arrived),
-            Topic::Status => check_status(signed, key, cabinet).map(Input::Status),
-            Topic::State => match verified::<CabinetState>(signed, key, Purpose::State, cabinet) {
-                Ok(state) => {
-                    let json = serde_json::to_string(&state).expect("states are texts and numbers");
-                    cabinets::state(tx, cabinet, &json).await?;
-                    return Ok(None);
+        let mut messages: BTreeMap<CabinetId, Vec<Checked>> = BTreeMap::new();
+        for message in batch {
+            messages.entry(message.cabinet.clone()).or_default().push(message);
+        }
+        let mut intakes = self.intakes.lock().await;
+        let mut tx = self.database.writing().await?;
+        let mut changes = Changes::new(clock::now(), &self.webhooks);
+        let ids: Vec<&CabinetId> = messages.keys().collect();
+        let mut known = batch::lock(&mut tx, &ids).await?;
+        let mut turns = Vec::new();
+        for (cabinet, messages) in messages {
+            match known.remove(&cabinet) {
+                None => changes.raise("-", "unknown-cabinet", Source::Hub, None),
+                Some(known) if known.revoked => {
+                    changes.raise(cabinet.as_str(), "revoked-cabinet", Source::Hub, None);
                 }
-                Err(rejection) => Err(rejection),
-            },
-            Topic::Reply => match verified::<Reply>(signed, key, Purpose::Reply, cabinet) {
-                Ok(reply) => {
-                    cabinets::reply(tx, cabinet, &reply, clock::now()).await?;
-                    return Ok(None);
+                Some(known) => {
+                    let intake = intakes.remove(&cabinet);
+                    let intake = intake.unwrap_or_else(|| Intake::new(cabinet.clone()));
+                    turns.push(self.turn(cabinet, known, intake, messages, &mut changes));
                 }
-                Err(rejection) => Err(rejection),
-            },
-            Topic::Reported(name) => return self.reported(tx, cabinet, signed, key, name).await,
-            Topic::Position | Topic::Command | Topic::Desired(_) => Err(Rejection::Noise),
-        };
-        Ok(Some(checked.unwrap_or_else(Input::Rejected)))
-    }
-
-    async fn reported(
-        &self,
-        tx: &mut Writing,
-        cabinet: &CabinetId,
-        signed: &Signed,
-        key: &VerifyingKey,
-        name: DocumentName,
-    ) -> Result<Option<Input>, DatabaseError> {
-        match verified::<Reported>(signed, key, Purpose::Reported, cabinet) {
-            Ok(reported) => {
-                directory::reported(tx, cabinet, name, &reported).await?;
-                Ok(None)
             }
-            Err(rejection) => Ok(Some(Input::Rejected(rejection))),
         }
-    }
-
-    /// Judges and commits. After an error the intake is forgotten: what it held comes again.
-    async fn judge(
-        &self,
-        mut tx: Writing,
-        intake: &mut Intake,
-        input: Input,
-    ) -> Result<Verdict, DatabaseError> {
-        let cabinet = intake.cabinet().clone();
-        let wall = clock::now();
-        match &input {
-            Input::Arrived(_) => cabinets::seen(&mut tx, &cabinet, wall).await?,
-            Input::Rejected(Rejection::Forged) => cabinets::forged(&mut tx, &cabinet).await?,
-            Input::Rejected(_) | Input::Status(_) | Input::DeadlineReached => {}
+        let wanted: Vec<_> = turns
+            .iter()
+            .map(|turn| {
+                (
+                    &turn.cabinet,
+                    turn.intake.wanted(&turn.inputs, turn.knowledge.heads()),
+                )
+            })
+            .collect();
+        let found = batch::digests(&mut tx, &wanted).await?;
+        let mut places: HashMap<CabinetId, Vec<_>> = HashMap::new();
+        for (cabinet, branch, seq, digest) in found {
+            places.entry(cabinet).or_default().push((branch, seq, digest));
         }
-        let wanted = intake.wanted(&input);
-        let mut knowledge = events::knowledge(&mut tx, &cabinet, &wanted).await?;
-        let verdict = intake.handle(self.clock.millis(), input, &mut knowledge);
-        for stored in &verdict.stored {
-            self.store(&mut tx, &cabinet, stored).await?;
+        for turn in &mut turns {
+            for (branch, seq, digest) in places.remove(&turn.cabinet).unwrap_or_default() {
+                turn.knowledge.learn(branch, seq, digest);
+            }
+            turn.judge(self.clock.millis(), &mut changes);
         }
-        for part in &verdict.sealed {
-            events::store_sealed(&mut tx, &cabinet, part, wall).await?;
-        }
-        for alarm in &verdict.raised {
-            tracing::warn!(cabinet = %cabinet, alarm = alarm.as_str(), "alarm raised");
-            raise(&mut tx, cabinet.as_str(), alarm.as_str(), Source::Hub, None).await?;
-        }
-        for alarm in &verdict.cleared {
-            clear(&mut tx, cabinet.as_str(), alarm.as_str(), Source::Hub, None).await?;
-        }
-        if let Some(status) = &verdict.status {
-            cabinets::status(&mut tx, &cabinet, status, wall).await?;
-        }
+        changes.write(&mut tx).await?;
         tx.commit().await?;
         self.changed();
-        Ok(verdict)
-    }
-
-    async fn store(
-        &self,
-        tx: &mut Writing,
-        cabinet: &CabinetId,
-        stored: &Stored,
-    ) -> Result<(), DatabaseError> {
-        let wall = clock::now();
-        let header = EventHeader::parse(&stored.event.bytes).map_err(|error| DatabaseError::Damaged {
-            what: "event",
-            value: error.to_string(),
-        })?;
-        events::store(tx, cabinet, stored, &header, wall).await?;
-        let Ok(event) = Event::parse(&stored.event.bytes) else {
-            tracing::info!(cabinet = %cabinet, kind = header.kind, "event of an unknown type stored");
-            return Ok(());
-        };
-        consignments::apply(tx, cabinet, stored, &event).await?;
-        outbox::owe(tx, &self.webhooks, cabinet, stored, &event, wall).await?;
-        self.note(tx, cabinet, &event).await
-    }
-
-    /// What an event means for alarms and single-use passes.
-    #[allow(
-        clippy::wildcard_enum_match_arm,
-        reason = "all others only matter to the read model"
-    )]
-    async fn note(&self, tx: &mut Writing, cabinet: &CabinetId, event: &Event) -> Result<(), DatabaseError> {
-        let id = cabinet.as_str();
-        match &event.body {
-            EventBody::AlarmRaised { alarm, compartment } => {
-                let place = compartment.map(|id| i64::from(id.0));
-                raise(tx, id, &database::code(alarm), Source::Cabinet, place).await
-            }
-            EventBody::AlarmCleared { alarm, compartment } => {
-                let place = compartment.map(|id| i64::from(id.0));
-                clear(tx, id, &database::code(alarm), Source::Cabinet, place).await
-            }
-            EventBody::HelpRequested { .. } => raise(tx, id, "help-requested", Source::Cabinet, None).await,
-            EventBody::PassUsed { pass, .. } => {
-                if directory::pass_used(tx, cabinet, pass.as_str(), event.time).await? {
-                    Ok(())
-                } else {
-                    raise(tx, id, "pass-used-elsewhere", Source::Hub, None).await
-                }
-            }
-            _ => Ok(()),
-        }
-    }
-
-    async fn answer(&self, cabinet: &CabinetId, verdict: Verdict) -> Result<Vec<Outgoing>, DatabaseError> {
         let mut outgoing = Vec::new();
-        if verdict
-            .status
-            .is_some_and(|status| status.presence == Presence::Online)
-        {
-            outgoing = self.documents(cabinet, &DocumentName::ALL).await?;
+        for turn in turns {
+            outgoing.extend(self.answer(&turn).await?);
+            intakes.insert(turn.cabinet, turn.intake);
         }
-        outgoing.extend(verdict.position.map(|position| self.position(cabinet, &position)));
+        Ok(outgoing)
+    }
+
+    /// Sorts one cabinet's messages into what the intake judges and what is simply kept.
+    fn turn(
+        &self,
+        cabinet: CabinetId,
+        known: batch::Known,
+        intake: Intake,
+        messages: Vec<Checked>,
+        changes: &mut Changes<'_>,
+    ) -> Turn {
+        let (mut inputs, mut kept) = (Vec::new(), Vec::new());
+        for message in messages {
+            if message
+                .identity
+                .is_some_and(|identity| identity.text != known.key)
+            {
+                // Enrolled anew between the check and the lock: it will send again.
+                self.identities.forget(&cabinet);
+                continue;
+            }
+            match message.said {
+                Said::Judged(input) => {
+                    inputs.push(input);
+                    kept.push(message.kept);
+                }
+                Said::State(state) => changes.state(&cabinet, state),
+                Said::Reply(reply) => changes.reply(&cabinet, reply),
+                Said::Reported(name, reported) => changes.reported(&cabinet, name, reported),
+            }
+        }
+        changes.known(&cabinet, &known);
+        Turn {
+            cabinet,
+            intake,
+            knowledge: Knowledge::new(known.heads, known.starts, known.gap_stands),
+            inputs,
+            kept,
+            answers: Vec::new(),
+            documents: false,
+        }
+    }
+
+    async fn answer(&self, turn: &Turn) -> Result<Vec<Outgoing>, DatabaseError> {
+        let mut outgoing = Vec::new();
+        if turn.documents {
+            outgoing = self.documents(&turn.cabinet, &DocumentName::ALL).await?;
+        }
+        let positions = turn
+            .answers
+            .iter()
+            .map(|position| self.position(&turn.cabinet, position));
+        outgoing.extend(positions);
         Ok(outgoing)
     }
 
@@ -330,46 +291,27 @@ impl Hub {
     }
 }
 
-fn verified<T: serde::de::DeserializeOwned>(
-    signed: &Signed,
-    key: &VerifyingKey,
-    purpose: Purpose,
-    cabinet: &CabinetId,
-) -> Result<T, Rejection> {
-    let bytes = signed
-        .verify(key, purpose, cabinet)
-        .map_err(|_| Rejection::Forged)?;
-    serde_json::from_slice(bytes).map_err(|_| Rejection::NoChain)
+impl Turn {
+    fn judge(&mut self, now: u64, changes: &mut Changes<'_>) {
+        let inputs = std::mem::take(&mut self.inputs);
+        for (input, kept) in inputs.into_iter().zip(std::mem::take(&mut self.kept)) {
+            if let Input::Rejected(rejection) = &input {
+                changes.rejected(&self.cabinet, *rejection);
+            }
+            let mut verdict = self.intake.handle(now, input, &mut self.knowledge);
+            let position = verdict.position.take().filter(|_| !kept);
+            self.documents |= !kept && is_online(&verdict);
+            changes.verdict(&self.cabinet, verdict, &self.knowledge);
+            if let Some(position) = position {
+                // The last one says it all; but each question has its own answer.
+                self.answers.pop_if(|before| before.answers.is_none());
+                self.answers.push(position);
+            }
+        }
+    }
 }
 
-async fn raise(
-    tx: &mut Writing,
-    cabinet: &str,
-    alarm: &str,
-    source: Source,
-    compartment: Option<i64>,
-) -> Result<(), DatabaseError> {
-    let key = AlarmKey {
-        cabinet,
-        alarm,
-        source,
-        compartment,
-    };
-    alarms::raise(tx, key, clock::now()).await
-}
-
-async fn clear(
-    tx: &mut Writing,
-    cabinet: &str,
-    alarm: &str,
-    source: Source,
-    compartment: Option<i64>,
-) -> Result<(), DatabaseError> {
-    let key = AlarmKey {
-        cabinet,
-        alarm,
-        source,
-        compartment,
-    };
-    alarms::clear(tx, key, clock::now()).await
+fn is_online(verdict: &Verdict) -> bool {
+    let status = verdict.status.as_ref();
+    status.is_some_and(|status| status.presence == Presence::Online)
 }

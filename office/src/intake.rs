@@ -2,29 +2,28 @@
 //!
 //! The caller reads what the store knows ([`Knowledge`], only for the numbers in [`Intake::wanted`]), lets [`Intake::handle`] judge, makes the
 //! verdict durable in the same transaction, and only then signs and sends its position. The simulation runs this very code over a
-//! [`Knowledge`] kept in memory.
+//! [`Knowledge`] kept in memory. Several hubs over one store judge the same cabinet in turn: what counts is in the [`Knowledge`], and an
+//! [`Intake`] holds only what its own hub waits for.
 
-use std::collections::VecDeque;
-
-use office_protocol::{CabinetId, Position, Presence, Seq, Start, Status};
+use office_protocol::{CabinetId, Digest, Position, Presence, Seq, Start, Status};
 
 mod arrival;
 mod knowledge;
 
 pub use arrival::{Arrival, Arrived, Rejection, check_status};
-pub use knowledge::{Head, Knowledge, Origin, Stored};
+pub use knowledge::{Head, Knowledge, Origin, Starts, Stored, Worth};
 
 /// Milliseconds of a clock that never jumps.
 pub type Monotonic = u64;
 
 /// How long events after a gap wait for what is missing: several hubs on one subscription reorder as a normal case.
 pub const HOLD_MS: u64 = 2_000;
-/// How long a gap may last before it is an alarm.
+/// How often a hub that holds events looks whether another has stored what is missing.
+pub const LOOK_MS: u64 = 100;
+/// How long events may be missing, with nothing moving, before it is an alarm.
 pub const GAP_ALARM_MS: u64 = 60_000;
 /// The most messages held per cabinet; above, the oldest is dropped and comes again.
 pub const HELD_MESSAGES_MAX: usize = 64;
-/// How many earlier starts are remembered, whose statuses no longer count.
-const PAST_STARTS_MAX: usize = 16;
 
 /// What comes in for one cabinet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,8 +74,10 @@ pub struct Verdict {
     pub raised: Vec<HubAlarm>,
     /// Alarms that no longer stand.
     pub cleared: Vec<HubAlarm>,
-    /// The status that is now the cabinet's latest.
+    /// A status that counts.
     pub status: Option<Status>,
+    /// The cabinet itself has said something that was not known.
+    pub fresh: bool,
     /// To be signed and sent after everything above is committed.
     pub position: Option<Position>,
 }
@@ -98,30 +99,34 @@ pub struct View {
     pub stale: u64,
 }
 
+/// Events are missing.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    since: Monotonic,
+    /// The event that what came follows, and that is not stored.
+    missing: (Seq, Digest),
+    resend_at: Option<Monotonic>,
+    look_at: Monotonic,
+    alarmed: bool,
+}
+
 /// The volatile part of one cabinet's intake; losing it costs a resend and nothing else.
 #[derive(Debug)]
 pub struct Intake {
     cabinet: CabinetId,
-    latest: Option<(Start, u64)>,
-    /// Earlier starts, each with the last nonce that was seen of it.
-    past: VecDeque<(Start, u64)>,
     held: Vec<Arrival>,
-    resend_at: Option<Monotonic>,
-    gap_alarmed: bool,
+    gap: Option<Gap>,
     told: Option<(Start, Seq)>,
     view: View,
 }
 
 impl Intake {
-    /// For one cabinet; `latest` is the start and nonce of the last status that the database has.
-    pub fn new(cabinet: CabinetId, latest: Option<(Start, u64)>) -> Self {
+    /// For one cabinet.
+    pub fn new(cabinet: CabinetId) -> Self {
         Self {
             cabinet,
-            latest,
-            past: VecDeque::new(),
             held: Vec::new(),
-            resend_at: None,
-            gap_alarmed: false,
+            gap: None,
             told: None,
             view: View::default(),
         }
@@ -136,26 +141,35 @@ impl Intake {
     pub fn view(&self) -> View {
         View {
             held: self.held.len(),
+            gap_since: self.gap.map(|gap| gap.since),
             ..self.view
         }
     }
 
     /// When [`Input::DeadlineReached`] is wanted.
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        let alarm = self.view.gap_since.filter(|_| !self.gap_alarmed);
-        let alarm = alarm.map(|since| since + GAP_ALARM_MS);
-        [self.resend_at, alarm].into_iter().flatten().min()
+        let gap = self.gap?;
+        let look = (!self.held.is_empty()).then_some(gap.look_at);
+        let alarm = (!gap.alarmed).then_some(gap.since + GAP_ALARM_MS);
+        [look, gap.resend_at, alarm].into_iter().flatten().min()
     }
 
-    /// Whose digests the [`Knowledge`] must hold for this input.
-    pub fn wanted(&self, input: &Input) -> Vec<Seq> {
-        let mut wanted = Vec::new();
-        match input {
-            Input::Arrived(arrival) => wanted.extend(arrival.neighbourhood()),
-            Input::Status(status) => wanted.extend(status.locator.iter().map(|tip| tip.seq)),
-            Input::Rejected(_) | Input::DeadlineReached => {}
+    /// Whose digests the [`Knowledge`] must hold for these inputs, judged in this order; `heads` are the histories' ends. A message that
+    /// goes on where a history ends needs none.
+    pub fn wanted(&self, inputs: &[Input], heads: &[Head]) -> Vec<Seq> {
+        let mut ends: Vec<(Seq, Digest)> = heads.iter().map(|head| (head.seq, head.hash)).collect();
+        let mut wanted: Vec<Seq> = self.held.iter().flat_map(Arrival::neighbourhood).collect();
+        wanted.extend(self.gap.map(|gap| gap.missing.0));
+        for input in inputs {
+            match input {
+                Input::Arrived(arrival) => match ends.iter_mut().find(|end| arrival.follows(**end)) {
+                    Some(end) => *end = arrival.end().unwrap_or(*end),
+                    None => wanted.extend(arrival.neighbourhood()),
+                },
+                Input::Status(status) => wanted.extend(status.locator.iter().map(|tip| tip.seq)),
+                Input::Rejected(_) | Input::DeadlineReached => {}
+            }
         }
-        wanted.extend(self.held.iter().flat_map(Arrival::neighbourhood));
         wanted.sort_unstable();
         wanted.dedup();
         wanted
@@ -170,6 +184,7 @@ impl Intake {
             Input::Status(status) => self.status(status, knowledge, &mut verdict),
             Input::DeadlineReached => self.deadline(now, knowledge, &mut verdict),
         }
+        verdict.fresh |= !verdict.stored.is_empty();
         verdict
     }
 
@@ -194,31 +209,62 @@ impl Intake {
         knowledge: &mut Knowledge,
         verdict: &mut Verdict,
     ) {
-        let Some(mut head) = self.place(arrival, knowledge, verdict) else {
-            self.gap(now);
-            return;
-        };
-        while let Some(index) = self.held.iter().position(|held| knowledge.can_place(held)) {
-            let held = self.held.remove(index);
-            if let Some(later) = self.place(held, knowledge, verdict) {
-                head = later;
-            }
+        self.held.push(arrival);
+        if self.held.len() > HELD_MESSAGES_MAX {
+            self.held.remove(0);
         }
-        if self.held.is_empty() {
-            self.gap_closed(verdict);
-        }
-        verdict.position = self.moved_to(head, !verdict.stored.is_empty());
+        self.settle(now, knowledge, verdict);
     }
 
-    /// Stores what is new of a message. `None`: it does not follow anything that is known, and is held.
-    fn place(&mut self, arrival: Arrival, knowledge: &mut Knowledge, verdict: &mut Verdict) -> Option<Head> {
-        if !knowledge.can_place(&arrival) {
-            self.held.push(arrival);
-            if self.held.len() > HELD_MESSAGES_MAX {
-                self.held.remove(0);
-            }
-            return None;
+    /// Stores what is held and follows what is known; the rest waits for what is missing.
+    fn settle(&mut self, now: Monotonic, knowledge: &mut Knowledge, verdict: &mut Verdict) {
+        let mut head = None;
+        while let Some(index) = self.held.iter().position(|held| knowledge.can_place(held)) {
+            let held = self.held.remove(index);
+            head = self.place(held, knowledge, verdict).or(head);
         }
+        self.watch(now, knowledge, verdict);
+        if let Some(head) = head {
+            verdict.position = self.moved_to(head, !verdict.stored.is_empty(), knowledge);
+        }
+    }
+
+    /// Whether events are missing: since when, and whether the alarm still stands.
+    fn watch(&mut self, now: Monotonic, knowledge: &mut Knowledge, verdict: &mut Verdict) {
+        let moved = !verdict.stored.is_empty();
+        let came = |gap: Gap| knowledge.find(gap.missing.0, gap.missing.1).is_some();
+        if self.held.is_empty() && (moved || self.gap.is_some_and(came)) {
+            self.gap = None;
+            if std::mem::take(&mut knowledge.gap_stands) {
+                verdict.cleared.push(HubAlarm::Gap);
+            }
+        }
+        let Some(missing) = self
+            .held
+            .iter()
+            .filter_map(Arrival::before)
+            .max_by_key(|event| event.0)
+        else {
+            return;
+        };
+        let gap = self.gap.get_or_insert(Gap {
+            since: now,
+            missing,
+            resend_at: None,
+            look_at: now,
+            alarmed: false,
+        });
+        if moved {
+            gap.since = now;
+            gap.alarmed = false;
+        }
+        gap.missing = missing;
+        gap.resend_at.get_or_insert(now + HOLD_MS);
+        gap.look_at = now + LOOK_MS;
+    }
+
+    /// Stores what is new of a message that follows what is known.
+    fn place(&mut self, arrival: Arrival, knowledge: &mut Knowledge, verdict: &mut Verdict) -> Option<Head> {
         let mut last = None;
         for event in arrival.events {
             let placed = match knowledge.find(event.seq, event.digest) {
@@ -246,8 +292,8 @@ impl Intake {
     }
 
     /// A position for new events always; for repeated ones only where it tells something new, because a position that stands still means "send again".
-    fn moved_to(&mut self, head: Head, news: bool) -> Option<Position> {
-        let (start, _) = self.latest?;
+    fn moved_to(&mut self, head: Head, news: bool, knowledge: &Knowledge) -> Option<Position> {
+        let (start, _) = knowledge.starts.latest?;
         let told = self.told.filter(|(told_start, _)| *told_start == start);
         if !news && told.is_some_and(|(_, seq)| seq >= head.seq) {
             return None;
@@ -256,63 +302,39 @@ impl Intake {
         Some(head.position(start, None))
     }
 
-    fn gap(&mut self, now: Monotonic) {
-        self.view.gap_since.get_or_insert(now);
-        self.resend_at.get_or_insert(now + HOLD_MS);
-    }
-
-    fn gap_closed(&mut self, verdict: &mut Verdict) {
-        self.view.gap_since = None;
-        self.resend_at = None;
-        if std::mem::take(&mut self.gap_alarmed) {
-            verdict.cleared.push(HubAlarm::Gap);
+    fn deadline(&mut self, now: Monotonic, knowledge: &mut Knowledge, verdict: &mut Verdict) {
+        self.settle(now, knowledge, verdict);
+        let Some(gap) = &mut self.gap else {
+            return;
+        };
+        if gap.since + GAP_ALARM_MS <= now && !gap.alarmed {
+            gap.alarmed = true;
+            knowledge.gap_stands = true;
+            verdict.raised.push(HubAlarm::Gap);
         }
-    }
-
-    fn deadline(&mut self, now: Monotonic, knowledge: &Knowledge, verdict: &mut Verdict) {
-        if self.resend_at.is_some_and(|at| at <= now) {
-            self.resend_at = None;
+        if gap.resend_at.is_some_and(|at| at <= now) {
+            gap.resend_at = None;
             self.held.clear();
             let head = knowledge.newest().unwrap_or(Head::EMPTY);
-            if let Some((start, _)) = self.latest {
+            if let Some((start, _)) = knowledge.starts.latest {
                 self.told = Some((start, head.seq));
                 verdict.position = Some(head.position(start, None));
             }
         }
-        let due = self
-            .view
-            .gap_since
-            .is_some_and(|since| since + GAP_ALARM_MS <= now);
-        if due && !self.gap_alarmed {
-            self.gap_alarmed = true;
-            verdict.raised.push(HubAlarm::Gap);
-        }
     }
 
-    /// Whether a status is of an earlier start. One that says something new is not: then the later one was a replay that came
-    /// after a restart of this hub, which forgets what is past. A last will may come late and proves nothing.
-    fn is_over(&self, status: &Status) -> bool {
-        let seen = self.past.iter().find(|(start, _)| *start == status.start);
-        seen.is_some_and(|(_, nonce)| status.nonce <= *nonce || status.presence == Presence::Offline)
-    }
-
-    fn status(&mut self, status: Status, knowledge: &Knowledge, verdict: &mut Verdict) {
-        let stale = match self.latest {
-            Some((start, nonce)) if start == status.start => status.nonce < nonce,
-            Some(_) | None => self.is_over(&status),
-        };
-        if stale {
-            self.view.stale += 1;
-            return;
-        }
-        self.past.retain(|(start, _)| *start != status.start);
-        if let Some(before) = self.latest.filter(|(start, _)| *start != status.start) {
-            self.past.push_back(before);
-            if self.past.len() > PAST_STARTS_MAX {
-                self.past.pop_front();
+    fn status(&mut self, status: Status, knowledge: &mut Knowledge, verdict: &mut Verdict) {
+        match knowledge.starts.worth(&status) {
+            Worth::Stale => {
+                self.view.stale += 1;
+                return;
+            }
+            Worth::Repeated => {}
+            Worth::News => {
+                knowledge.starts.record(&status);
+                verdict.fresh = status.presence != Presence::Offline;
             }
         }
-        self.latest = Some((status.start, status.nonce));
         if status.presence != Presence::Offline {
             let head = knowledge.newest_of(&status).unwrap_or(Head::EMPTY);
             self.told = Some((status.start, head.seq));

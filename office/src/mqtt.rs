@@ -9,12 +9,15 @@ use std::time::Duration;
 
 use office_protocol::{CabinetId, Signature, Signed, Topic, TopicRoot};
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, IncomingPacketSizeLimit, MqttOptions, Packet, Publish,
-    PublishOptions, PublishProperties, QoS, SubscribeFilter, TlsConfiguration, Transport,
+    AsyncClient, ConnectionError, Event, IncomingPacketSizeLimit, MqttOptions, Outgoing, Packet, Publish,
+    PublishOptions, PublishProperties, QoS, SubscribeFilter, SubscribeReasonCode, TlsConfiguration,
+    Transport,
 };
 use serde::Deserialize;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
+
+use crate::clock;
 
 /// Where the broker is.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,19 +30,18 @@ pub struct Settings {
     /// The first levels of every topic.
     #[serde(default = "default_root")]
     pub root: String,
-    /// The client's name at the broker; each hub process needs its own.
-    #[serde(default = "default_name")]
-    pub name: String,
+    /// The client's name at the broker; each hub process needs its own. `office` where there is one hub, otherwise a random one.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Several hubs share what comes in: the same word in each one's settings.
+    #[serde(default)]
+    pub share: Option<String>,
     /// Certificates; without them only a broker on this machine is allowed.
     pub tls: Option<Tls>,
 }
 
 fn default_root() -> String {
     TopicRoot::default().to_string()
-}
-
-fn default_name() -> String {
-    "office".into()
 }
 
 /// PEM files for TLS.
@@ -71,6 +73,9 @@ pub enum BrokerError {
     /// The topic root.
     #[error("broker.root: {0}")]
     Root(#[from] office_protocol::ids::InvalidId),
+    /// The group of hubs.
+    #[error("broker.share: 1 to 32 of A-Z, a-z, 0-9 and -")]
+    Share,
 }
 
 /// A message of a cabinet; not verified yet.
@@ -84,6 +89,8 @@ pub struct Inbound {
     pub payload: Vec<u8>,
     /// From the properties `key` and `signature`; none when they are missing or malformed.
     pub signature: Option<Signature>,
+    /// From before this connection, where several hubs share what comes in: another may have taken it.
+    pub kept: bool,
 }
 
 /// A message to a cabinet.
@@ -104,11 +111,13 @@ pub struct Outbound {
 /// The largest packet that is taken from the broker.
 const INCOMING_BYTES_MAX: u32 = 4 * 1024 * 1024;
 const REQUESTS_MAX: usize = 1_024;
+const WAITING_MAX: usize = REQUESTS_MAX / 2;
 const RECONNECT_WAIT: Duration = Duration::from_secs(1);
 
 /// Checked settings, ready to connect.
 pub struct Connector {
     root: TopicRoot,
+    share: Option<String>,
     options: MqttOptions,
 }
 
@@ -118,7 +127,17 @@ impl Connector {
     /// # Errors
     /// [`BrokerError`].
     pub fn new(settings: &Settings) -> Result<Self, BrokerError> {
-        let mut options = MqttOptions::new(settings.name.clone(), (settings.host.clone(), settings.port));
+        let fits = |share: &String| {
+            (1..=32).contains(&share.len()) && share.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if !settings.share.iter().all(fits) {
+            return Err(BrokerError::Share);
+        }
+        let name = settings.name.clone().unwrap_or_else(|| match &settings.share {
+            Some(share) => format!("{share}-{}", clock::random_name::<6>()),
+            None => "office".into(),
+        });
+        let mut options = MqttOptions::new(name, (settings.host.clone(), settings.port));
         options
             .set_keep_alive(20)
             .set_clean_start(true)
@@ -143,6 +162,7 @@ impl Connector {
         }
         Ok(Self {
             root: settings.root.parse()?,
+            share: settings.share.clone(),
             options,
         })
     }
@@ -174,17 +194,28 @@ impl Connector {
         let (client, mut events) = AsyncClient::builder(self.options.clone())
             .capacity(REQUESTS_MAX)
             .build();
+        // Requests that the connection has not sent yet: above a bound, what is outbound waits where it is.
+        let mut waiting = 0_usize;
         loop {
             tokio::select! {
                 event = events.poll() => match event {
                     Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                        let filters = Topic::office_filters(&self.root)
-                            .map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
+                        let filters = self.filters().into_iter().chain(self.kept());
+                        let filters = filters.map(|filter| SubscribeFilter::new(filter, QoS::AtLeastOnce));
                         if let Err(error) = client.try_subscribe_many(filters) {
                             return Over::Lost(error.to_string());
                         }
                     }
-                    Ok(Event::Incoming(Packet::SubAck(_))) => {
+                    Ok(Event::Incoming(Packet::SubAck(answer))) => {
+                        let granted = |code: &SubscribeReasonCode| matches!(code, SubscribeReasonCode::Success(_));
+                        if !answer.return_codes.iter().all(granted) {
+                            return Over::Lost("it refuses the subscriptions; check its access list".into());
+                        }
+                        // What the broker had kept is on its way already.
+                        let kept = self.kept();
+                        if !kept.is_empty() && let Err(error) = client.try_unsubscribe_many(kept) {
+                            return Over::Lost(error.to_string());
+                        }
                         tracing::info!("connected to the broker");
                         online.send_replace(true);
                     }
@@ -195,20 +226,40 @@ impl Connector {
                             return Over::Closed;
                         }
                     }
+                    Ok(Event::Outgoing(Outgoing::Publish(_))) => waiting = waiting.saturating_sub(1),
                     Ok(Event::Incoming(_) | Event::Outgoing(_) | Event::Auth(_)) => {}
                     Err(ConnectionError::RequestsDone) => return Over::Closed,
                     Err(error) => return Over::Lost(error.to_string()),
                 },
-                message = outbound.recv() => match message {
+                message = outbound.recv(), if waiting < WAITING_MAX => match message {
                     None => return Over::Closed,
-                    Some(message) => {
-                        // A full channel must not stop the polling: what is lost here is sent again by its owner.
-                        if let Err(error) = self.publish(&client, message) {
-                            return Over::Lost(error);
-                        }
-                    }
+                    Some(message) => match self.publish(&client, message) {
+                        Ok(()) => waiting += 1,
+                        Err(error) => return Over::Lost(error),
+                    },
                 },
             }
+        }
+    }
+
+    /// What this hub subscribes to: everything, or its share of it.
+    fn filters(&self) -> Vec<String> {
+        let all = Topic::office_filters(&self.root);
+        match &self.share {
+            Some(share) => all.map(|filter| format!("$share/{share}/{filter}")).into(),
+            None => all.into(),
+        }
+    }
+
+    /// A shared subscription gets nothing that the broker has kept: for that each hub subscribes by itself, for a moment.
+    fn kept(&self) -> Vec<String> {
+        let retained = |filter: &String| !filter.ends_with("/event") && !filter.ends_with("/reply");
+        match &self.share {
+            Some(_) => Topic::office_filters(&self.root)
+                .into_iter()
+                .filter(retained)
+                .collect(),
+            None => Vec::new(),
         }
     }
 
@@ -248,6 +299,7 @@ impl Connector {
             topic,
             payload: publish.payload.to_vec(),
             signature,
+            kept: self.share.is_some() && publish.retain,
         })
     }
 }
@@ -258,7 +310,8 @@ enum Over {
     Lost(String),
 }
 
-fn is_local(host: &str) -> bool {
+/// Whether this names the machine itself.
+pub fn is_local(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
@@ -272,7 +325,8 @@ mod tests {
             host: host.into(),
             port: 1883,
             root: default_root(),
-            name: default_name(),
+            name: None,
+            share: None,
             tls: None,
         };
         assert!(Connector::new(&settings("127.0.0.1")).is_ok());

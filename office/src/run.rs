@@ -9,8 +9,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::clock;
 use crate::database::{Database, DatabaseError};
-use crate::hub::{Hub, Incoming, Outgoing};
+use crate::hub::{Checked, Hub, Incoming, Outgoing, Patience};
 use crate::keys::{KeyStoreError, Keys, read_secret};
 use crate::mqtt::{BrokerError, Connector, Inbound, Outbound};
 use crate::secrets::Secrets;
@@ -22,6 +23,11 @@ use crate::webhooks;
 const INBOUND_MAX: usize = 256;
 /// Messages for the broker that wait; above, they are dropped, and their owners send again.
 const OUTBOUND_MAX: usize = 4_096;
+/// The most messages that are one transaction.
+const BATCH_MAX: usize = 256;
+const UPKEEP_EVERY: Duration = Duration::from_secs(10);
+/// How long a database that failed is left alone.
+const DATABASE_PAUSE: Duration = Duration::from_millis(500);
 const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// Why the hub does not run.
@@ -59,6 +65,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let secrets = Secrets::find(&settings.directory)?;
     let connector = Connector::new(&settings.broker)?;
     let database = Database::open(&settings.database()).await?;
+    let patience = settings.patience();
     let names = settings
         .webhooks
         .iter()
@@ -95,8 +102,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     tracing::info!(%address, "the office is open");
     let ended = tokio::select! {
-        result = serve_cabinets(&hub, inbound, &outbound_in) => result.map_err(RunError::from),
-        result = server::serve(listener, Arc::new(app)) => result.map_err(RunError::from),
+        result = serve_cabinets(hub.clone(), inbound, &outbound_in, patience) => result.map_err(RunError::from),
+        () = server::serve(listener, Arc::new(app)) => Ok(()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
@@ -133,10 +140,44 @@ async fn forward(mut outbound: mpsc::Receiver<Outgoing>, broker: mpsc::Sender<Ou
     }
 }
 
-/// One message after the other, and deadlines between them. Ends only when the database fails.
+/// Batches of messages, verified while the batch before is being committed; deadlines and upkeep between them. Ends only when the
+/// database fails in a way that does not pass.
 async fn serve_cabinets(
-    hub: &Hub,
+    hub: Arc<Hub>,
+    inbound: mpsc::Receiver<Inbound>,
+    outbound: &mpsc::Sender<Outgoing>,
+    patience: Patience,
+) -> Result<(), DatabaseError> {
+    let (checked_in, checked) = mpsc::channel(1);
+    let mut checking = tokio::spawn(check_messages(hub.clone(), inbound, checked_in));
+    tokio::select! {
+        done = judge_messages(&hub, checked, outbound) => done,
+        done = upkeep(&hub, patience) => done,
+        done = &mut checking => done.unwrap_or(Ok(())),
+    }
+}
+
+async fn check_messages(
+    hub: Arc<Hub>,
     mut inbound: mpsc::Receiver<Inbound>,
+    checked: mpsc::Sender<Vec<Checked>>,
+) -> Result<(), DatabaseError> {
+    let mut messages = Vec::new();
+    while inbound.recv_many(&mut messages, BATCH_MAX).await > 0 {
+        let messages = messages.drain(..).map(incoming).collect();
+        let Some(batch) = or_pause(hub.check(messages).await).await? else {
+            continue;
+        };
+        if checked.send(batch).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn judge_messages(
+    hub: &Hub,
+    mut checked: mpsc::Receiver<Vec<Checked>>,
     outbound: &mpsc::Sender<Outgoing>,
 ) -> Result<(), DatabaseError> {
     loop {
@@ -145,17 +186,39 @@ async fn serve_cabinets(
             .await
             .map_or(Duration::from_secs(3_600), Duration::from_millis);
         let answers = tokio::select! {
-            message = inbound.recv() => match message {
-                Some(message) => hub.take(incoming(message)).await?,
+            batch = checked.recv() => match batch {
+                Some(batch) => hub.judge(batch).await,
                 None => return Ok(()),
             },
-            () = tokio::time::sleep(wait) => hub.deadlines().await?,
+            () = tokio::time::sleep(wait) => hub.deadlines().await,
         };
-        for answer in answers {
+        for answer in or_pause(answers).await?.unwrap_or_default() {
             if outbound.try_send(answer).is_err() {
                 tracing::warn!("an answer was dropped: the broker is slow; the cabinet will ask again");
             }
         }
+    }
+}
+
+async fn upkeep(hub: &Hub, patience: Patience) -> Result<(), DatabaseError> {
+    loop {
+        or_pause(hub.upkeep(patience, clock::now()).await).await?;
+        // Other hubs on the same database change it too.
+        hub.changed();
+        tokio::time::sleep(UPKEEP_EVERY).await;
+    }
+}
+
+/// After an error that may pass: none, a moment later. What was not committed comes again.
+async fn or_pause<T>(result: Result<T, DatabaseError>) -> Result<Option<T>, DatabaseError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.may_pass() => {
+            tracing::warn!(%error, "the database did not take it, trying again");
+            tokio::time::sleep(DATABASE_PAUSE).await;
+            Ok(None)
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -165,6 +228,7 @@ fn incoming(message: Inbound) -> Incoming {
         topic,
         payload,
         signature,
+        kept,
     } = message;
     let signed = signature.map(|signature| Signed {
         bytes: payload,
@@ -174,5 +238,6 @@ fn incoming(message: Inbound) -> Incoming {
         cabinet,
         topic,
         signed,
+        kept,
     }
 }

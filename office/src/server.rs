@@ -2,23 +2,37 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use office_protocol::CabinetId;
 use office_protocol::document::DocumentName;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::clock;
 use crate::console::Sessions;
 use crate::database::DatabaseError;
+use crate::database::personal::Whose;
 use crate::hub::{Hub, Outgoing};
 use crate::limits::{Bucket, from_here};
 use crate::secrets::Secrets;
 use crate::{api, console};
+
+/// Connections at once.
+const CONNECTIONS_MAX: usize = 512;
+/// How long a request's head may take, and a connection be idle.
+const HEADER_LIMIT: Duration = Duration::from_secs(10);
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+/// After an error of the system, such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What requests work with.
 pub struct App {
@@ -76,6 +90,29 @@ impl App {
         self.outbound.try_send(message).is_ok()
     }
 
+    /// Takes a cabinet's key back; false when it is not enrolled.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn revoke_cabinet(&self, cabinet: &CabinetId) -> Result<bool, DatabaseError> {
+        let known = self.hub.database.revoke_cabinet(cabinet, clock::now()).await?;
+        if known {
+            tracing::warn!(cabinet = %cabinet, "revoked");
+            self.hub.changed();
+        }
+        Ok(known)
+    }
+
+    /// Erases somebody's or something's sealed parts; how many there were.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn erase(&self, whose: &Whose) -> Result<u64, DatabaseError> {
+        let erased = self.hub.database.erase(whose, clock::now()).await?;
+        tracing::info!(erased, "personal data erased on request");
+        Ok(erased)
+    }
+
     /// Publishes some of a cabinet's documents. Those that are lost go out with the cabinet's next status.
     ///
     /// # Errors
@@ -112,12 +149,32 @@ pub fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
-/// Serves until the process ends.
-///
-/// # Errors
-/// When the socket fails.
-pub async fn serve(listener: TcpListener, app: Arc<App>) -> std::io::Result<()> {
-    axum::serve(listener, router(app)).await
+/// Serves until the process ends. Who connects and says nothing, or says it slowly, is sent away; above the most connections the others
+/// wait.
+pub async fn serve(listener: TcpListener, app: Arc<App>) {
+    let service = TowerToHyperService::new(router(app));
+    let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_LIMIT)
+        .max_buf_size(HEADER_BYTES_MAX);
+    while let Ok(permit) = permits.clone().acquire_owned().await {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection ended");
+            }
+            drop(permit);
+        });
+    }
 }
 
 async fn at_the_door(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::database::Location;
+use crate::hub::Patience;
 use crate::mqtt;
 
 /// What the hub runs with.
@@ -20,6 +22,15 @@ pub struct Settings {
     /// Host names under which a proxy serves it, besides the address itself.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Where the database is, when it is not a file in `directory`: see [`Location::server`].
+    #[serde(default)]
+    database: Option<Location>,
+    /// After so many minutes without anything new from it, a cabinet is silent.
+    #[serde(default = "default_silent_minutes")]
+    pub silent_minutes: u32,
+    /// So many days after a consignment was taken out, what is personal about it is erased.
+    #[serde(default = "default_personal_days")]
+    pub personal_days: u32,
     /// The broker.
     pub broker: mqtt::Settings,
     /// Whom hand-overs are told to.
@@ -29,6 +40,14 @@ pub struct Settings {
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8090))
+}
+
+fn default_silent_minutes() -> u32 {
+    30
+}
+
+fn default_personal_days() -> u32 {
+    30
 }
 
 /// One receiver of hand-overs.
@@ -107,6 +126,15 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.broker.share.is_some() && self.database.is_none() {
+            return Err(
+                "broker.share is for several hubs on one database: set database as well, or leave it out"
+                    .into(),
+            );
+        }
+        if self.silent_minutes == 0 || self.personal_days == 0 {
+            return Err("silent_minutes and personal_days: at least 1".into());
+        }
         for (index, webhook) in self.webhooks.iter().enumerate() {
             if self.webhooks[..index]
                 .iter()
@@ -130,9 +158,18 @@ impl Settings {
         Ok(())
     }
 
-    /// The database file.
-    pub fn database(&self) -> PathBuf {
-        self.directory.join("office.db")
+    /// Where the database is.
+    pub fn database(&self) -> Location {
+        let file = || Location::File(self.directory.join("office.db"));
+        self.database.clone().unwrap_or_else(file)
+    }
+
+    /// How long is long enough.
+    pub fn patience(&self) -> Patience {
+        Patience {
+            silent_minutes: self.silent_minutes,
+            personal_days: self.personal_days,
+        }
     }
 
     /// The key directory.
@@ -160,6 +197,29 @@ mod tests {
         assert!(
             text.contains("line 2, column 1") && text.contains("colour"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn a_server_far_away_must_prove_itself_and_no_error_shows_a_password() {
+        let text = |database: &str, share: &str| {
+            format!("directory = \"d\"\n{database}\n[broker]\nhost = \"localhost\"\nport = 1883\n{share}\n")
+        };
+        let socket = "database = \"postgres:///office?host=/run/postgresql\"";
+        assert!(read(&text(socket, "share = \"office\"")).is_ok());
+        assert!(read(&text("database = \"postgres://office@127.0.0.1/office\"", "")).is_ok());
+        let far = "database = \"postgres://office:hunter2@db.example/office\"";
+        let error = read(&text(far, "")).unwrap_err().to_string();
+        assert!(
+            error.contains("verify-full") && error.contains("line 2"),
+            "{error}"
+        );
+        let far = "database = \"postgres://office@db.example/office?sslmode=verify-full\"";
+        assert!(read(&text(far, "")).is_ok());
+        assert!(read(&text("database = \"mysql://x\"", "")).is_err());
+        assert!(
+            read(&text("", "share = \"office\"")).is_err(),
+            "several hubs need a server"
         );
     }
 

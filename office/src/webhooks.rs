@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use office_protocol::{CabinetId, Digest, Event, EventBody, Personal};
+use office_protocol::{CabinetId, Digest, Event, Personal};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::clock;
-use crate::database::DatabaseError;
 use crate::database::outbox::Delivery;
+use crate::database::{DatabaseError, personal};
 use crate::hub::Hub;
 use crate::settings::Webhook;
 
 const WAIT_MIN_MS: i64 = 1_000;
 const WAIT_MAX_MS: i64 = 600_000;
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+/// After this another hub may send what this one has taken; longer than any request takes.
+const CLAIM_MS: i64 = 60_000;
 
 /// Serves one webhook for ever.
 pub async fn run(hub: Arc<Hub>, webhook: Webhook, secret: Zeroizing<String>) {
@@ -54,6 +56,10 @@ async fn round(
 ) -> Result<bool, DatabaseError> {
     let mut through = false;
     for delivery in hub.database.due_deliveries(&webhook.name, clock::now()).await? {
+        let until = clock::now().plus_millis(CLAIM_MS);
+        if !hub.database.claim(&delivery, until).await? {
+            continue;
+        }
         let Some(body) = payload(hub, webhook.personal, &delivery).await? else {
             hub.database.delivered(delivery.id, clock::now()).await?;
             continue;
@@ -94,7 +100,7 @@ async fn round(
 /// What is told; none when the event is no longer there.
 async fn payload(
     hub: &Hub,
-    personal: bool,
+    with_personal: bool,
     delivery: &Delivery,
 ) -> Result<Option<Zeroizing<String>>, DatabaseError> {
     let bytes = hub
@@ -118,7 +124,7 @@ async fn payload(
         "time": event.time,
         "data": data,
     });
-    if personal && let Some(digest) = sealed(&event.body) {
+    if with_personal && let Some(digest) = personal::named(&event.body) {
         told["personal"] = opened(hub, &event.source, digest).await?;
     }
     Ok(Some(Zeroizing::new(told.to_string())))
@@ -131,18 +137,6 @@ async fn opened(hub: &Hub, cabinet: &CabinetId, digest: Digest) -> Result<Value,
     Ok(personal.map_or(Value::Null, |personal| {
         serde_json::to_value(&personal).unwrap_or_default()
     }))
-}
-
-#[allow(
-    clippy::wildcard_enum_match_arm,
-    reason = "no other hand-over has a sealed part"
-)]
-fn sealed(body: &EventBody) -> Option<Digest> {
-    match body {
-        EventBody::DroppedOff { sealed, .. } | EventBody::Placed { sealed, .. } => *sealed,
-        EventBody::CodeReissued { sealed, .. } => Some(*sealed),
-        _ => None,
-    }
 }
 
 /// HMAC-SHA-256 as `sha256=` and hexadecimal digits.

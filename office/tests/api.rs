@@ -1,6 +1,7 @@
 //! The API and the operators' page over real loopback HTTP, as the approval system and a browser use them.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 mod support;
 
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use office_protocol::{
     Topic,
 };
 use serde_json::{Value, json};
-use support::{TestCabinet, hub_with};
+use support::{Place, TestCabinet, hub_with};
 use tokio::sync::{mpsc, watch};
 
 struct Office {
@@ -23,12 +24,10 @@ struct Office {
     address: String,
     token: String,
     outgoing: mpsc::Receiver<Outgoing>,
-    _place: tempfile::TempDir,
 }
 
-async fn open(cabinet: &TestCabinet) -> Office {
-    let place = tempfile::tempdir().unwrap();
-    let hub = Arc::new(hub_with(place.path(), cabinet).await);
+async fn open(place: &Place, cabinet: &TestCabinet) -> Office {
+    let hub = Arc::new(hub_with(place, cabinet).await);
     let keys = hub.keys.key_set(1);
     let secrets = Secrets::find(place.path()).unwrap();
     let token = std::fs::read_to_string(place.path().join("token")).unwrap();
@@ -44,7 +43,6 @@ async fn open(cabinet: &TestCabinet) -> Office {
         address: format!("http://{address}"),
         token,
         outgoing,
-        _place: place,
     }
 }
 
@@ -93,9 +91,8 @@ impl Office {
     }
 }
 
-#[tokio::test]
-async fn everything_but_the_health_check_wants_a_token() {
-    let office = open(&TestCabinet::new("PORT-7")).await;
+async fn everything_but_the_health_check_wants_a_token(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
     assert_eq!(office.ask("GET", "/api/v1/health", &[], None).await.0.0, 200);
     let description: Value = serde_json::from_str(office::api::OPENAPI).unwrap();
     for (path, methods) in description["paths"].as_object().unwrap() {
@@ -131,9 +128,97 @@ async fn everything_but_the_health_check_wants_a_token() {
     }
 }
 
-#[tokio::test]
-async fn an_application_gets_a_drop_off_pass_that_verifies() {
-    let office = open(&TestCabinet::new("PORT-7")).await;
+async fn what_is_served_is_described_and_nothing_else(place: &Place) {
+    let cabinet = TestCabinet::new("PORT-7");
+    let office = open(place, &cabinet).await;
+    let description: Value = serde_json::from_str(office::api::OPENAPI).unwrap();
+    let described = description["paths"].as_object().unwrap();
+    let source = include_str!("../src/api.rs")
+        .split_whitespace()
+        .collect::<String>();
+    let served: Vec<&str> = source
+        .split(".route(\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    let mut names: Vec<&str> = described.keys().map(String::as_str).collect();
+    assert_eq!(served.len(), names.len());
+    names.retain(|name| !served.contains(name));
+    assert!(names.is_empty(), "described and not served: {names:?}");
+    for (path, methods) in described {
+        let path = path.replace(['{', '}'], "");
+        for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
+            let (status, _) = office.call(method, &path, None).await;
+            let is_described = methods.get(method.to_lowercase()).is_some();
+            assert_eq!(status != 405, is_described, "{method} {path}: {status}");
+        }
+    }
+    let (_, shown) = office.call("GET", "/cabinets/PORT-7", None).await;
+    let schema = &description["components"]["schemas"]["Cabinet"]["properties"];
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let (mut shown, mut schema) = (keys(&shown), keys(schema));
+    shown.sort();
+    schema.sort();
+    assert_eq!(shown, schema);
+}
+
+async fn a_cabinet_is_revoked_and_personal_data_erased(place: &Place) {
+    let cabinet = TestCabinet::new("PORT-7");
+    let office = open(place, &cabinet).await;
+    assert_eq!(office.call("POST", "/cabinets/PORT-8/revoke", None).await.0, 404);
+    assert_eq!(office.call("POST", "/cabinets/PORT-7/revoke", None).await.0, 204);
+    let (_, shown) = office.call("GET", "/cabinets/PORT-7", None).await;
+    assert!(shown["revoked"].is_i64());
+    for wrong in [
+        json!({}),
+        json!({"person": "P-1", "application": "A-1"}),
+        json!({"phone": "1"}),
+    ] {
+        assert_eq!(office.call("POST", "/erasures", Some(wrong)).await.0, 400);
+    }
+    for right in [
+        json!({"person": "P-1"}),
+        json!({"application": "A-1"}),
+        json!({"consignment": "C-1"}),
+    ] {
+        let (status, answer) = office.call("POST", "/erasures", Some(right)).await;
+        assert_eq!((status, answer["erased"].as_u64()), (200, Some(0)));
+    }
+}
+
+async fn requests_have_a_largest_size_and_a_highest_rate(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
+    let kind = ("content-type", "application/x-www-form-urlencoded");
+    let form = format!("password={}", "x".repeat(10_000)).into_bytes();
+    assert_eq!(office.ask("POST", "/login", &[kind], Some(form)).await.0.0, 413);
+    let begun = std::time::Instant::now();
+    loop {
+        while office.app.api_requests.take() {}
+        if office.call("GET", "/cabinets", None).await.0 == 429 {
+            break;
+        }
+        assert!(begun.elapsed().as_secs() < 20, "however many there are");
+    }
+}
+
+async fn who_says_nothing_is_sent_away(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
+    let address = office.address.strip_prefix("http://").unwrap().to_owned();
+    let wait = move || {
+        use std::io::{Read, Write};
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream
+            .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+            .unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+    };
+    tokio::task::spawn_blocking(wait).await.unwrap();
+}
+
+async fn an_application_gets_a_drop_off_pass_that_verifies(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
     let body = json!({"items": ["birth-certificate"], "size": "medium", "compartments": 2, "person": "P-1"});
     let (status, answer) = office.call("PUT", "/applications/A-1", Some(body)).await;
     assert_eq!(status, 200, "{answer}");
@@ -160,9 +245,8 @@ async fn an_application_gets_a_drop_off_pass_that_verifies() {
     ));
 }
 
-#[tokio::test]
-async fn staff_and_revocations_reach_the_cabinets_as_documents() {
-    let mut office = open(&TestCabinet::new("PORT-7")).await;
+async fn staff_and_revocations_reach_the_cabinets_as_documents(place: &Place) {
+    let mut office = open(place, &TestCabinet::new("PORT-7")).await;
     let body = json!({"roles": ["courier"], "pin": "4711"});
     let (status, badge) = office.call("PUT", "/staff/wang", Some(body)).await;
     assert_eq!(status, 200, "{badge}");
@@ -178,10 +262,9 @@ async fn staff_and_revocations_reach_the_cabinets_as_documents() {
     assert!(String::from_utf8(sent.signed.bytes).unwrap().contains(id));
 }
 
-#[tokio::test]
-async fn a_command_is_numbered_bound_to_the_start_and_answered() {
+async fn a_command_is_numbered_bound_to_the_start_and_answered(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
-    let mut office = open(&cabinet).await;
+    let mut office = open(place, &cabinet).await;
     let body = json!({"operator": "li", "action": {"do": "open", "compartment": 3}});
     assert_eq!(
         office
@@ -231,10 +314,9 @@ async fn a_command_is_numbered_bound_to_the_start_and_answered() {
     assert_eq!(shown["reply"]["outcome"], "done");
 }
 
-#[tokio::test]
-async fn a_collection_pass_takes_the_next_generation() {
+async fn a_collection_pass_takes_the_next_generation(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
-    let office = open(&cabinet).await;
+    let office = open(place, &cabinet).await;
     let placed = EventBody::Placed {
         consignment: "PERMIT-1".parse().unwrap(),
         compartment: CompartmentId(4),
@@ -282,15 +364,23 @@ async fn a_collection_pass_takes_the_next_generation() {
     );
 }
 
-#[tokio::test]
-async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins() {
-    let office = open(&TestCabinet::new("PORT-7")).await;
-    let password = std::fs::read_to_string(office._place.path().join("password")).unwrap();
+async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
+    let password = std::fs::read_to_string(place.path().join("password")).unwrap();
     let form = |password: &str| Some(format!("password={password}").into_bytes());
     let kind = ("content-type", "application/x-www-form-urlencoded");
     let ((_, page), _) = office.ask("GET", "/", &[], None).await;
     assert!(page.contains("password") && !page.contains("PORT-7"));
-    assert_eq!(office.ask("GET", "/events", &[], None).await.0.0, 401);
+    for (method, path) in [
+        ("GET", "/events"),
+        ("GET", "/script.js"),
+        ("POST", "/revoke"),
+        ("POST", "/erase"),
+    ] {
+        let body = Some(b"cabinet=PORT-7&of=person&id=P-1".to_vec());
+        let (status, _) = office.ask(method, path, &[kind], body).await.0;
+        assert_eq!(status, 401, "{path} wants a login");
+    }
     assert_eq!(
         office.ask("POST", "/login", &[kind], form("guess")).await.0.0,
         401
@@ -301,7 +391,27 @@ async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins() {
     let cookie = cookie.split(';').next().unwrap().to_owned();
     let session = ("cookie", cookie.as_str());
     let ((_, page), _) = office.ask("GET", "/?language=en", &[session], None).await;
-    assert!(page.contains("PORT-7"));
+    assert!(page.contains("PORT-7") && page.contains("not heard yet"));
+    let body = |text: &str| Some(text.as_bytes().to_vec());
+    let erase = body("language=en&of=person&id=P-1");
+    assert_eq!(
+        office.ask("POST", "/erase", &[session, kind], erase).await.0.0,
+        303
+    );
+    let foreign = ("origin", "https://evil.example");
+    let revoke = body("language=en&cabinet=PORT-7");
+    let refused = office
+        .ask("POST", "/revoke", &[session, kind, foreign], revoke.clone())
+        .await;
+    assert_eq!(refused.0.0, 421);
+    assert_eq!(
+        office.ask("POST", "/revoke", &[session, kind], revoke).await.0.0,
+        303
+    );
+    let ((_, page), _) = office
+        .ask("GET", "/?language=en&done=revoked", &[session], None)
+        .await;
+    assert!(page.contains("The cabinet is revoked.") && page.contains("✕ revoked"));
     assert_eq!(
         office
             .ask("GET", "/", &[session, ("host", "evil.example")], None)
@@ -310,7 +420,6 @@ async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins() {
             .0,
         421
     );
-    let foreign = ("origin", "https://evil.example");
     assert_eq!(
         office
             .ask("POST", "/logout", &[session, foreign, kind], None)
@@ -330,9 +439,8 @@ async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins() {
     );
 }
 
-#[tokio::test]
-async fn passwords_cannot_be_tried_without_end() {
-    let office = open(&TestCabinet::new("PORT-7")).await;
+async fn passwords_cannot_be_tried_without_end(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
     let kind = ("content-type", "application/x-www-form-urlencoded");
     let mut answers = Vec::new();
     for _ in 0..8 {
@@ -346,4 +454,18 @@ async fn passwords_cannot_be_tried_without_end() {
     }
     assert_eq!(answers[0], 401);
     assert!(answers.contains(&429));
+}
+
+on_both_databases! {
+    everything_but_the_health_check_wants_a_token,
+    an_application_gets_a_drop_off_pass_that_verifies,
+    staff_and_revocations_reach_the_cabinets_as_documents,
+    what_is_served_is_described_and_nothing_else,
+    a_cabinet_is_revoked_and_personal_data_erased,
+    requests_have_a_largest_size_and_a_highest_rate,
+    who_says_nothing_is_sent_away,
+    a_command_is_numbered_bound_to_the_start_and_answered,
+    a_collection_pass_takes_the_next_generation,
+    the_page_wants_a_password_and_refuses_foreign_hosts_and_origins,
+    passwords_cannot_be_tried_without_end,
 }

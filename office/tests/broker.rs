@@ -1,88 +1,20 @@
 //! The program itself with Debian's mosquitto over TLS and client certificates, killed and started again.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 mod support;
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use office::mqtt::{Connector, Outbound, Settings, Tls};
 use office_protocol::enrolment::{Bundle, Identity};
-use office_protocol::{Presence, Signed, Topic};
+use office_protocol::{Presence, Purpose, Signed, Topic};
 use serde_json::Value;
-use support::TestCabinet;
+use support::programs::{free_port, get, office, printed, settings, start_broker, start_office, until};
+use support::{Place, TestCabinet};
 use tokio::sync::{mpsc, watch};
-
-const LIMIT: Duration = Duration::from_secs(30);
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    socket.local_addr().unwrap().port()
-}
-
-async fn until<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = check().await {
-            return found;
-        }
-        assert!(begun.elapsed() < LIMIT, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-fn office(place: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_office"));
-    command
-        .arg(arguments[0])
-        .arg("--config")
-        .arg(place.join("office.toml"));
-    command.args(&arguments[1..]);
-    command
-}
-
-fn printed(command: &mut Command) -> String {
-    let output = command.stderr(Stdio::inherit()).output().unwrap();
-    assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn start_broker(place: &Path, port: u16) -> Running {
-    let certificates = place.join("certificates");
-    let file = |name: &str| certificates.join(name).display().to_string();
-    let config = format!(
-        "user root\nlistener {port} 127.0.0.1\nallow_anonymous true\ncafile {}\ncertfile {}\nkeyfile {}\n\
-         require_certificate true\nuse_identity_as_username true\n",
-        file("ca.pem"),
-        file("server.pem"),
-        file("server.key"),
-    );
-    std::fs::write(place.join("mosquitto.conf"), config).unwrap();
-    let program = ["/usr/sbin/mosquitto", "mosquitto"].into_iter();
-    let program = program
-        .map(Path::new)
-        .find(|path| path.exists())
-        .unwrap_or(Path::new("mosquitto"));
-    let child = Command::new(program)
-        .arg("-c")
-        .arg(place.join("mosquitto.conf"))
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("mosquitto is installed (tests/run does it)");
-    Running(child)
-}
 
 /// RFC 8410's form of an Ed25519 key, as a cabinet makes it for its TLS client.
 fn private_key_pem(cabinet: &TestCabinet) -> String {
@@ -95,74 +27,31 @@ fn private_key_pem(cabinet: &TestCabinet) -> String {
 }
 
 /// Enrols the cabinet and leaves its certificate and key in `place`.
-fn enrol(place: &Path, cabinet: &TestCabinet) -> Bundle {
+fn enrol(place: &Place, port: u16, cabinet: &TestCabinet) -> Bundle {
     let identity = Identity {
         key: cabinet.key.verifying_key(),
     };
-    std::fs::write(
-        place.join("identity.json"),
-        serde_json::to_string(&identity).unwrap(),
-    )
-    .unwrap();
-    let mut command = office(place, &["enrol", "--cabinet", cabinet.id.as_str(), "--identity"]);
-    let bundle: Bundle = serde_json::from_str(&printed(command.arg(place.join("identity.json")))).unwrap();
-    std::fs::write(place.join("cabinet.pem"), &bundle.certificate).unwrap();
-    std::fs::write(place.join("cabinet.key"), private_key_pem(cabinet)).unwrap();
+    let path = place.path().join("identity.json");
+    std::fs::write(&path, serde_json::to_string(&identity).unwrap()).unwrap();
+    let mut command = office(
+        place,
+        port,
+        &["enrol", "--cabinet", cabinet.id.as_str(), "--identity"],
+    );
+    let bundle: Bundle = serde_json::from_str(&printed(command.arg(path))).unwrap();
+    std::fs::write(place.path().join("cabinet.pem"), &bundle.certificate).unwrap();
+    std::fs::write(place.path().join("cabinet.key"), private_key_pem(cabinet)).unwrap();
     bundle
 }
 
-async fn get(port: u16, path: &'static str) -> Option<Value> {
-    let ask = move || {
-        let url = format!("http://127.0.0.1:{port}/api/v1{path}");
-        let request = ureq::get(&url).header("authorization", "Bearer let-me-in");
-        request.call().ok()?.body_mut().read_to_string().ok()
-    };
-    let text = tokio::task::spawn_blocking(ask).await.unwrap()?;
-    serde_json::from_str(&text).ok()
-}
-
-async fn start_office(place: &Path, port: u16) -> Running {
-    let mut command = office(place, &["run"]);
-    let child = command
-        .env("OFFICE_TOKEN", "let-me-in")
-        .env("RUST_LOG", "warn")
-        .spawn()
-        .unwrap();
-    let running = Running(child);
-    until("the hub is connected to the broker", async || {
-        get(port, "/health")
-            .await
-            .filter(|health| health["broker"] == "ok")
-    })
-    .await;
-    running
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_tls_everything_is_stored_once_though_the_hub_is_killed() {
-    let place = tempfile::tempdir().unwrap();
-    let place = place.path();
-    let (broker_port, port) = (free_port(), free_port());
-    let settings = format!(
-        "directory = \"data\"\nlisten = \"127.0.0.1:{port}\"\n[broker]\nhost = \"localhost\"\nport = {broker_port}\n\
-         tls = {{ ca = \"certificates/ca.pem\", certificate = \"certificates/office.pem\", key = \"certificates/office.key\" }}\n"
-    );
-    std::fs::write(place.join("office.toml"), settings).unwrap();
-    printed(office(place, &["certificates", "--out"]).arg(place.join("certificates")));
-    let mut cabinet = TestCabinet::new("PORT-7");
-    let bundle = enrol(place, &cabinet);
-    assert_eq!(
-        bundle.ca,
-        std::fs::read_to_string(place.join("certificates/ca.pem")).unwrap()
-    );
-    let _broker = start_broker(place, broker_port);
-    let hub = start_office(place, port).await;
-
+/// The cabinet's connection to the broker.
+async fn connect(place: &Path, cabinet: &TestCabinet, port: u16) -> mpsc::Sender<Outbound> {
     let connector = Connector::new(&Settings {
         host: "localhost".into(),
-        port: broker_port,
+        port,
         root: "locker/v1".into(),
-        name: "PORT-7".into(),
+        name: Some(cabinet.id.to_string()),
+        share: None,
         tls: Some(Tls {
             ca: place.join("certificates/ca.pem"),
             certificate: place.join("cabinet.pem"),
@@ -170,51 +59,94 @@ async fn over_tls_everything_is_stored_once_though_the_hub_is_killed() {
         }),
     })
     .unwrap();
-    let (inbound, _inbound_kept) = mpsc::channel(10_000);
+    let (inbound, mut heard) = mpsc::channel(10_000);
     let (sender, outbound) = mpsc::channel(100);
     let online = watch::Sender::new(false);
     let mut connected = online.subscribe();
     tokio::spawn(connector.run(inbound, outbound, online));
+    tokio::spawn(async move { while heard.recv().await.is_some() {} });
     connected.wait_for(|online| *online).await.unwrap();
+    sender
+}
+
+async fn over_tls_everything_is_stored_once_though_the_hub_is_killed(place: &Place) {
+    let (broker_port, port) = (free_port(), free_port());
+    let tls = "tls = { ca = \"certificates/ca.pem\", certificate = \"certificates/office.pem\", key = \"certificates/office.key\" }\n";
+    settings(place, port, broker_port, tls);
+    let certificates = place.path().join("certificates");
+    printed(office(place, port, &["certificates", "--out"]).arg(&certificates));
+    let mut cabinet = TestCabinet::new("PORT-7");
+    let bundle = enrol(place, port, &cabinet);
+    assert_eq!(
+        bundle.ca,
+        std::fs::read_to_string(certificates.join("ca.pem")).unwrap()
+    );
+    let file = |name: &str| certificates.join(name).display().to_string();
+    let listener = format!(
+        "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\nuse_identity_as_username true\n",
+        file("ca.pem"),
+        file("server.pem"),
+        file("server.key"),
+    );
+    let _broker = start_broker(place, broker_port, &listener).await;
+    let hub = start_office(place, port).await;
+    let sender = connect(place.path(), &cabinet, broker_port).await;
     let id = cabinet.id.clone();
     let send = async |topic: Topic, signed: Signed| {
         let message = Outbound {
             cabinet: id.clone(),
             topic,
             signed,
-            retain: topic == Topic::Status,
+            retain: matches!(topic, Topic::Status | Topic::State),
             expires_in: None,
         };
         sender.send(message).await.unwrap();
     };
-    let complete_to = async |wanted: i64| {
+    cabinet.rate(200);
+    let status = cabinet.status(Presence::Online);
+    // As a cabinet does: again, until they are stored.
+    let deliver = async |from: usize, to: usize| {
+        let mut sent = Instant::now();
+        for first in (from..=to).step_by(8) {
+            send(Topic::Event, cabinet.events(first, (first + 15).min(to), vec![])).await;
+        }
         until("the events are stored", async || {
+            if sent.elapsed() > Duration::from_secs(3) {
+                sent = Instant::now();
+                for first in (from..=to).step_by(16) {
+                    send(Topic::Event, cabinet.events(first, (first + 15).min(to), vec![])).await;
+                }
+            }
             let cabinets = get(port, "/cabinets").await?;
-            (cabinets[0]["complete_to"].as_i64() == Some(wanted)).then_some(cabinets)
+            (cabinets[0]["complete_to"].as_u64() == Some(to as u64)).then_some(cabinets)
         })
         .await
     };
-
-    cabinet.rate(200);
-    let status = cabinet.status(Presence::Online);
     send(Topic::Status, status).await;
-    for from in (1..=96).step_by(16) {
-        send(Topic::Event, cabinet.events(from, from + 15, vec![])).await;
-    }
-    let cabinets = complete_to(96).await;
+    // Larger than the hub takes: the broker keeps it to itself, and everything else goes on.
+    let huge = Signed::new(
+        &cabinet.key,
+        Purpose::State,
+        &cabinet.id,
+        vec![b'x'; 5 * 1024 * 1024],
+    );
+    send(Topic::State, huge).await;
+    let cabinets = deliver(1, 96).await;
     assert_eq!(cabinets[0]["presence"], "online");
 
     drop(hub); // kill -9
     let _hub = start_office(place, port).await;
-    for from in (65..=185).step_by(8) {
-        send(Topic::Event, cabinet.events(from, from + 15, vec![])).await;
-    }
-    complete_to(200).await;
-    let found: Value = serde_json::from_str(&printed(&mut office(place, &["verify", "--json"]))).unwrap();
+    deliver(65, 200).await;
+    let found: Value =
+        serde_json::from_str(&printed(&mut office(place, port, &["verify", "--json"]))).unwrap();
     assert_eq!(
         (found["events"].as_u64(), found["intact"].as_u64()),
         (Some(200), Some(200))
     );
-    let listed = printed(&mut office(place, &["events", "--json"]));
+    let listed = printed(&mut office(place, port, &["events", "--json"]));
     assert_eq!(listed.lines().count(), 200);
+}
+
+on_both_databases! {
+    over_tls_everything_is_stored_once_though_the_hub_is_killed,
 }

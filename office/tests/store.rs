@@ -1,19 +1,18 @@
-//! What the hub keeps, on a real SQLite file: once, in order, whole after reopening, and nothing that was forged.
+//! What the hub keeps, on a real database: once, in order, whole after reopening, and nothing that was forged.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 mod support;
 
-use office::database::{consignments, events};
+use office::database::{Either, consignments, events};
 use office_protocol::document::{DocumentName, Expected, ExpectedConsignment};
 use office_protocol::event::{Alarm, Size};
 use office_protocol::{Branch, CompartmentId, Digest, EventBody, Presence, Purpose, Seq, Topic};
-use support::{TestCabinet, hub, hub_with, position};
+use support::{Place, TestCabinet, hub, hub_with, position};
 
-#[tokio::test]
-async fn a_status_is_answered_and_events_are_confirmed_after_they_are_stored() {
-    let place = tempfile::tempdir().unwrap();
+async fn a_status_is_answered_and_events_are_confirmed_after_they_are_stored(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
-    let hub = hub_with(place.path(), &cabinet).await;
+    let hub = hub_with(place, &cabinet).await;
     let status = cabinet.status(Presence::Online);
     let out = hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
     let answer = position(&hub, &out).unwrap();
@@ -36,12 +35,10 @@ async fn a_status_is_answered_and_events_are_confirmed_after_they_are_stored() {
     assert_eq!(confirmed.start, cabinet.start);
 }
 
-#[tokio::test]
-async fn what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing() {
-    let place = tempfile::tempdir().unwrap();
+async fn what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     cabinet.rate(30);
-    let first = hub_with(place.path(), &cabinet).await;
+    let first = hub_with(place, &cabinet).await;
     let status = cabinet.status(Presence::Online);
     first.take(cabinet.sends(Topic::Status, status)).await.unwrap();
     first
@@ -49,7 +46,7 @@ async fn what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing() {
         .await
         .unwrap();
     // Nothing is closed in good order: the next process finds the file and its log as they are.
-    let second = hub(place.path(), &[]).await;
+    let second = hub(place, &[]).await;
     second
         .take(cabinet.sends(Topic::Event, cabinet.events(11, 30, vec![])))
         .await
@@ -70,15 +67,13 @@ async fn what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing() {
     assert_eq!(bytes, cabinet.journal, "byte for byte what the cabinet wrote");
 }
 
-#[tokio::test]
-async fn a_fork_keeps_both_histories_and_is_an_alarm() {
-    let place = tempfile::tempdir().unwrap();
+async fn a_fork_keeps_both_histories_and_is_an_alarm(place: &Place) {
     let (mut old, mut new) = (TestCabinet::new("PORT-7"), TestCabinet::new("PORT-7"));
     old.rate(5);
     new.journal = old.journal.clone();
     old.rate(3);
     new.write(EventBody::PowerChanged { mains: false });
-    let hub = hub_with(place.path(), &old).await;
+    let hub = hub_with(place, &old).await;
     let status = old.status(Presence::Online);
     hub.take(old.sends(Topic::Status, status)).await.unwrap();
     hub.take(old.sends(Topic::Event, old.events(1, 8, vec![])))
@@ -97,12 +92,10 @@ async fn a_fork_keeps_both_histories_and_is_an_alarm() {
     assert_eq!(alarms[0].alarm, "fork");
 }
 
-#[tokio::test]
-async fn forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm() {
-    let place = tempfile::tempdir().unwrap();
+async fn forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     cabinet.rate(3);
-    let hub = hub_with(place.path(), &cabinet).await;
+    let hub = hub_with(place, &cabinet).await;
     let mut altered = cabinet.events(1, 3, vec![]);
     let stars = altered
         .bytes
@@ -130,31 +123,30 @@ async fn forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an
     assert_eq!(alarms, [("unknown-cabinet", 1), ("forgery", 5)]);
 }
 
-#[tokio::test]
-async fn verify_finds_what_was_changed_behind_the_hubs_back() {
-    let place = tempfile::tempdir().unwrap();
+async fn verify_finds_what_was_changed_behind_the_hubs_back(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     cabinet.rate(9);
-    let hub = hub_with(place.path(), &cabinet).await;
+    let hub = hub_with(place, &cabinet).await;
     hub.take(cabinet.sends(Topic::Event, cabinet.events(1, 9, vec![])))
         .await
         .unwrap();
     let mut tx = hub.database.writing().await.unwrap();
-    sqlx::query("UPDATE events SET bytes = replace(bytes, '\"stars\":2', '\"stars\":4') WHERE seq = 3")
-        .execute(&mut *tx)
-        .await
-        .unwrap();
+    let changed = String::from_utf8(cabinet.journal[2].clone()).unwrap();
+    let changed = changed.replace("\"stars\":2", "\"stars\":4").into_bytes();
+    let text = "UPDATE events SET bytes = $1 WHERE seq = 3";
+    match &mut tx {
+        Either::Sqlite(tx) => drop(sqlx::query(text).bind(changed).execute(&mut **tx).await.unwrap()),
+        Either::Postgres(tx) => drop(sqlx::query(text).bind(changed).execute(&mut **tx).await.unwrap()),
+    }
     tx.commit().await.unwrap();
     let found = hub.database.verify().await.unwrap();
     assert!(!found.is_intact());
     assert_eq!(found.faults, ["PORT-7 0 3", "PORT-7 0 4"]);
 }
 
-#[tokio::test]
-async fn consignments_and_alarms_follow_the_events() {
-    let place = tempfile::tempdir().unwrap();
+async fn consignments_and_alarms_follow_the_events(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
-    let hub = hub_with(place.path(), &cabinet).await;
+    let hub = hub_with(place, &cabinet).await;
     let (consignment, compartment) = ("PORT-7.1".parse().unwrap(), CompartmentId(4));
     cabinet.write(EventBody::DroppedOff {
         consignment,
@@ -227,11 +219,9 @@ async fn consignments_and_alarms_follow_the_events() {
     assert_eq!(due[0].kind, "cleared");
 }
 
-#[tokio::test]
-async fn a_document_keeps_its_version_until_its_content_changes() {
-    let place = tempfile::tempdir().unwrap();
+async fn a_document_keeps_its_version_until_its_content_changes(place: &Place) {
     let cabinet = TestCabinet::new("PORT-7");
-    let hub = hub_with(place.path(), &cabinet).await;
+    let hub = hub_with(place, &cabinet).await;
     let expected = async || {
         let documents = hub.documents(&cabinet.id, &DocumentName::ALL).await.unwrap();
         let message = documents
@@ -261,4 +251,14 @@ async fn a_document_keeps_its_version_until_its_content_changes() {
             consignments: vec![coming]
         }
     );
+}
+
+on_both_databases! {
+    a_status_is_answered_and_events_are_confirmed_after_they_are_stored,
+    what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing,
+    a_fork_keeps_both_histories_and_is_an_alarm,
+    forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm,
+    verify_finds_what_was_changed_behind_the_hubs_back,
+    consignments_and_alarms_follow_the_events,
+    a_document_keeps_its_version_until_its_content_changes,
 }

@@ -1,6 +1,7 @@
 //! What other systems are told: signed, again until it is taken, in order, and personal data only where it is wanted.
 #![allow(clippy::unwrap_used)]
 
+#[macro_use]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,7 +13,7 @@ use office::settings::Webhook;
 use office::webhooks;
 use office_protocol::{CompartmentId, EventBody, Personal, PickupCode, SealedPart, Topic};
 use serde_json::Value;
-use support::{TestCabinet, hub_with};
+use support::{Place, TestCabinet, hub_with};
 use zeroize::Zeroizing;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -65,10 +66,9 @@ fn receiver(refusals: usize) -> (String, mpsc::Receiver<Heard>) {
     (url, heard)
 }
 
-async fn tell(personal: bool, refusals: usize, count: usize) -> Vec<Heard> {
-    let place = tempfile::tempdir().unwrap();
+async fn tell(place: &Place, personal: bool, refusals: usize, count: usize) -> Vec<Heard> {
     let mut cabinet = TestCabinet::new("PORT-7");
-    let hub = Arc::new(hub_with(place.path(), &cabinet).await);
+    let hub = Arc::new(hub_with(place, &cabinet).await);
     let code = PickupCode {
         qr: "LP1:PORT-7:TOKEN".into(),
         digits: "12345678".into(),
@@ -112,9 +112,8 @@ async fn tell(personal: bool, refusals: usize, count: usize) -> Vec<Heard> {
     tokio::task::spawn_blocking(wait).await.unwrap()
 }
 
-#[tokio::test]
-async fn hand_overs_are_told_signed_and_in_order_until_they_are_taken() {
-    let heard = tell(true, 1, 3).await;
+async fn hand_overs_are_told_signed_and_in_order_until_they_are_taken(place: &Place) {
+    let heard = tell(place, true, 1, 3).await;
     assert_eq!(heard[0].delivery, heard[1].delivery, "refused, so told again");
     for message in &heard {
         assert_eq!(
@@ -132,12 +131,16 @@ async fn hand_overs_are_told_signed_and_in_order_until_they_are_taken() {
     assert_eq!(told[1]["data"]["consignment"], "PERMIT-1");
 }
 
-#[tokio::test]
-async fn who_does_not_ask_for_personal_data_gets_none() {
-    let heard = tell(false, 0, 2).await;
+async fn who_does_not_ask_for_personal_data_gets_none(place: &Place) {
+    let heard = tell(place, false, 0, 2).await;
     assert!(
         !heard
             .iter()
             .any(|message| message.body.contains("12345678") || message.body.contains("personal"))
     );
+}
+
+on_both_databases! {
+    hand_overs_are_told_signed_and_in_order_until_they_are_taken,
+    who_does_not_ask_for_personal_data_gets_none,
 }

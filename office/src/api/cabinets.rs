@@ -15,6 +15,7 @@ use super::Refusal;
 use super::refusal::id;
 use crate::clock;
 use crate::database::cabinets::{ListedCabinet, ListedCommand};
+use crate::database::directory;
 use crate::hub::Outgoing;
 use crate::server::App;
 
@@ -39,12 +40,24 @@ pub(super) async fn one(
     Ok(Json(enrolled(&app, &cabinet).await?.1))
 }
 
+/// Nothing that the cabinet signs counts any more, until it is enrolled anew.
+pub(super) async fn revoke(
+    State(app): State<Arc<App>>,
+    Path(cabinet): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    if app.revoke_cabinet(&id(&cabinet)?).await? {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Refusal::NotFound("cabinet"))
+    }
+}
+
 pub(super) async fn policy(
     State(app): State<Arc<App>>,
     Path(cabinet): Path<String>,
 ) -> Result<Json<Policy>, Refusal> {
     let (cabinet, _) = enrolled(&app, &cabinet).await?;
-    Ok(Json(app.hub.database.policy(&cabinet).await?))
+    Ok(Json(directory::policy(app.hub.database.read(), &cabinet).await?))
 }
 
 pub(super) async fn set_policy(
@@ -64,7 +77,9 @@ pub(super) async fn expected(
     Path(cabinet): Path<String>,
 ) -> Result<Json<Vec<ExpectedConsignment>>, Refusal> {
     let (cabinet, _) = enrolled(&app, &cabinet).await?;
-    Ok(Json(app.hub.database.expected_at(&cabinet).await?))
+    Ok(Json(
+        directory::expected_at(app.hub.database.read(), &cabinet).await?,
+    ))
 }
 
 #[derive(Deserialize)]

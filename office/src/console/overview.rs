@@ -3,17 +3,16 @@
 use office_protocol::state::Occupancy;
 use office_protocol::{CabinetState, EventHeader};
 
-use crate::clock;
 use crate::database::alarms::ListedAlarm;
 use crate::database::cabinets::ListedCabinet;
 use crate::database::{Database, DatabaseError, consignments, events};
-use crate::page::{AlarmRow, CabinetRow, Completeness, ConsignmentRow, EventRow, Language, Overview};
+use crate::page::{
+    AlarmRow, CabinetRow, Completeness, ConsignmentRow, EventRow, Language, Overview, Presence,
+};
 
 const EVENTS: u32 = 30;
 const CONSIGNMENTS: u32 = 200;
 const ALARMS: u32 = 100;
-/// An online cabinet says something this often; silent beyond it.
-const SILENT_MS: i64 = 15 * 60_000;
 
 /// The page's content.
 ///
@@ -26,7 +25,7 @@ pub async fn overview(database: &Database, language: Language) -> Result<Overvie
         .iter()
         .map(|cabinet| cabinet_row(cabinet, &alarms))
         .collect();
-    cabinets.sort_by_key(|row| (row.alarms == 0 && row.online, row.cabinet.clone()));
+    cabinets.sort_by_key(|row| (row.alarms == 0, row.presence.clone(), row.cabinet.clone()));
     let filter = consignments::Filter {
         limit: CONSIGNMENTS,
         ..Default::default()
@@ -67,18 +66,14 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
             .count()
     };
     let mine = alarms.iter().filter(|alarm| alarm.cabinet == cabinet.id);
-    let gap = mine.clone().any(|alarm| alarm.alarm == "gap");
-    let heard = cabinet
-        .last_seen
-        .is_some_and(|seen| clock::now().as_millis() - seen < SILENT_MS);
     CabinetRow {
         cabinet: cabinet.id.clone(),
-        online: cabinet.presence == "online" && heard,
+        presence: presence(cabinet),
         seen: cabinet.last_seen.map(text),
         complete_to: u64::try_from(cabinet.complete_to).unwrap_or(0),
         completeness: if cabinet.branches > 1 {
             Completeness::Fork
-        } else if gap {
+        } else if cabinet.gap {
             Completeness::Gap
         } else {
             Completeness::Complete
@@ -87,6 +82,16 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
         free: holding(Occupancy::Free),
         unconfirmed: holding(Occupancy::Unconfirmed),
         alarms: mine.count(),
+    }
+}
+
+fn presence(cabinet: &ListedCabinet) -> Presence {
+    match (cabinet.revoked, cabinet.silent_since, cabinet.presence.as_str()) {
+        (Some(_), _, _) => Presence::Revoked,
+        (None, Some(since), _) => Presence::Silent(text(since)),
+        (None, None, "online") => Presence::Online,
+        (None, None, "unknown") => Presence::Unheard,
+        (None, None, _) => Presence::Offline,
     }
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{Database, DatabaseError, Writing};
 
 /// Who raised an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// The cabinet, by an event.
     Cabinet,
@@ -59,34 +59,28 @@ pub struct ListedAlarm {
     pub cleared: Option<i64>,
 }
 
-/// Raises an alarm, or counts it when it stands already.
+/// Raises an alarm so many times; one that stands already is counted.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn raise(tx: &mut Writing, key: AlarmKey<'_>, now: Timestamp) -> Result<(), DatabaseError> {
-    let counted = sqlx::query(
-        "UPDATE alarms SET times = times + 1, last = $5 WHERE cabinet = $1 AND alarm = $2 AND source = $3 \
-         AND COALESCE(compartment, -1) = COALESCE($4, -1) AND cleared IS NULL",
-    )
-    .bind(key.cabinet)
-    .bind(key.alarm)
-    .bind(key.source.as_str())
-    .bind(key.compartment)
-    .bind(now.as_millis())
-    .execute(&mut **tx)
-    .await?;
-    if counted.rows_affected() == 0 {
-        sqlx::query(
-            "INSERT INTO alarms (cabinet, alarm, source, compartment, raised, last) VALUES ($1, $2, $3, $4, $5, $5)",
-        )
-        .bind(key.cabinet)
-        .bind(key.alarm)
-        .bind(key.source.as_str())
-        .bind(key.compartment)
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
-    }
+pub async fn raise(
+    tx: &mut Writing,
+    key: AlarmKey<'_>,
+    times: u32,
+    now: Timestamp,
+) -> Result<(), DatabaseError> {
+    execute!(
+        tx.on(),
+        "INSERT INTO alarms (cabinet, alarm, source, compartment, raised, last, times) VALUES ($1, $2, $3, $4, $5, $5, $6) \
+         ON CONFLICT (cabinet, alarm, source, COALESCE(compartment, -1)) WHERE cleared IS NULL \
+         DO UPDATE SET times = alarms.times + excluded.times, last = excluded.last",
+        key.cabinet,
+        key.alarm,
+        key.source.as_str(),
+        key.compartment,
+        now.as_millis(),
+        i64::from(times),
+    )?;
     Ok(())
 }
 
@@ -95,17 +89,16 @@ pub async fn raise(tx: &mut Writing, key: AlarmKey<'_>, now: Timestamp) -> Resul
 /// # Errors
 /// [`DatabaseError`].
 pub async fn clear(tx: &mut Writing, key: AlarmKey<'_>, now: Timestamp) -> Result<(), DatabaseError> {
-    sqlx::query(
+    execute!(
+        tx.on(),
         "UPDATE alarms SET cleared = $5 WHERE cabinet = $1 AND alarm = $2 AND source = $3 \
          AND COALESCE(compartment, -1) = COALESCE($4, -1) AND cleared IS NULL",
-    )
-    .bind(key.cabinet)
-    .bind(key.alarm)
-    .bind(key.source.as_str())
-    .bind(key.compartment)
-    .bind(now.as_millis())
-    .execute(&mut **tx)
-    .await?;
+        key.cabinet,
+        key.alarm,
+        key.source.as_str(),
+        key.compartment,
+        now.as_millis()
+    )?;
     Ok(())
 }
 
@@ -115,14 +108,14 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn alarms(&self, all: bool, limit: u32) -> Result<Vec<ListedAlarm>, DatabaseError> {
-        Ok(sqlx::query_as(
+        Ok(fetch!(
+            fetch_all,
+            self.read(),
             "SELECT id, cabinet, alarm, source, compartment, raised, last, times, cleared FROM alarms \
              WHERE $1 OR cleared IS NULL ORDER BY last DESC, id DESC LIMIT $2",
-        )
-        .bind(all)
-        .bind(i64::from(limit))
-        .fetch_all(self.read())
-        .await?)
+            all,
+            i64::from(limit)
+        )?)
     }
 
     /// An operator has seen to it.
@@ -131,12 +124,13 @@ impl Database {
     /// [`DatabaseError`].
     pub async fn clear_alarm(&self, id: i64, now: Timestamp) -> Result<bool, DatabaseError> {
         let mut tx = self.writing().await?;
-        let done = sqlx::query("UPDATE alarms SET cleared = $2 WHERE id = $1 AND cleared IS NULL")
-            .bind(id)
-            .bind(now.as_millis())
-            .execute(&mut *tx)
-            .await?;
+        let done = execute!(
+            tx.on(),
+            "UPDATE alarms SET cleared = $2 WHERE id = $1 AND cleared IS NULL",
+            id,
+            now.as_millis()
+        )?;
         tx.commit().await?;
-        Ok(done.rows_affected() > 0)
+        Ok(done > 0)
     }
 }

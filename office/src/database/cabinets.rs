@@ -1,18 +1,12 @@
 //! Cabinets: their keys, what they last said of themselves, and their commands.
 
-use office_protocol::{Action, CabinetId, Command, Reply, StaffId, Start, Status, Timestamp, VerifyingKey};
+use office_protocol::{
+    Action, CabinetId, CabinetState, Command, Reply, StaffId, Status, Timestamp, VerifyingKey,
+};
 use serde::Serialize;
 
-use super::{Database, DatabaseError, Writing, code, number, parse, parse_json, unsigned};
-
-/// What intake must know of a cabinet before it judges.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Enrolled {
-    /// Its key.
-    pub key: VerifyingKey,
-    /// Start and nonce of its last status.
-    pub latest: Option<(Start, u64)>,
-}
+use super::{Database, DatabaseError, Either, Writing, code, number, parse, parse_json, unsigned};
+use crate::intake::Starts;
 
 /// One cabinet. Times are milliseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -27,10 +21,14 @@ pub struct ListedCabinet {
     pub presence: String,
     /// Its daemon's version.
     pub version: Option<String>,
-    /// When anything genuine came from it.
+    /// When it last said anything new, to ten seconds.
     pub last_seen: Option<i64>,
+    /// The same, when that is too long ago.
+    pub silent_since: Option<i64>,
     /// The events up to this number are all here.
     pub complete_to: i64,
+    /// Events after that one are missing.
+    pub gap: bool,
     /// Its histories; more than one is a fork.
     pub branches: i64,
     /// Forged messages in its name.
@@ -62,34 +60,7 @@ pub struct ListedCommand {
     pub reply: Option<Reply>,
 }
 
-/// Key, start and nonce of a cabinet that may speak.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn enrolled(tx: &mut Writing, cabinet: &CabinetId) -> Result<Option<Enrolled>, DatabaseError> {
-    let row: Option<(String, Option<String>, Option<i64>)> =
-        sqlx::query_as("SELECT public_key, start, nonce FROM cabinets WHERE id = $1 AND revoked IS NULL")
-            .bind(cabinet.as_str())
-            .fetch_optional(&mut **tx)
-            .await?;
-    let Some((key, start, nonce)) = row else {
-        return Ok(None);
-    };
-    let damaged = || DatabaseError::Damaged {
-        what: "cabinets.public_key",
-        value: cabinet.to_string(),
-    };
-    let latest = match (start, nonce) {
-        (Some(start), Some(nonce)) => Some((parse("cabinets.start", &start)?, unsigned(nonce))),
-        _ => None,
-    };
-    Ok(Some(Enrolled {
-        key: VerifyingKey::from_text(&key).ok_or_else(damaged)?,
-        latest,
-    }))
-}
-
-/// Keeps the latest status.
+/// Keeps the latest status, and who has spoken up to it.
 ///
 /// # Errors
 /// [`DatabaseError`].
@@ -97,57 +68,57 @@ pub async fn status(
     tx: &mut Writing,
     cabinet: &CabinetId,
     status: &Status,
-    now: Timestamp,
+    starts: &Starts,
 ) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "UPDATE cabinets SET start = $2, nonce = $3, presence = $4, version = $5, last_seen = $6 WHERE id = $1",
-    )
-    .bind(cabinet.as_str())
-    .bind(status.start.to_string())
-    .bind(number(status.nonce))
-    .bind(code(&status.presence))
-    .bind(&status.version)
-    .bind(now.as_millis())
-    .execute(&mut **tx)
-    .await?;
+    execute!(
+        tx.on(),
+        "UPDATE cabinets SET start = $2, nonce = $3, past_starts = $4, presence = $5, version = $6 WHERE id = $1",
+        cabinet.as_str(),
+        status.start.to_string(),
+        number(status.nonce),
+        serde_json::to_string(&starts.past).expect("texts and numbers"),
+        code(&status.presence),
+        &status.version,
+    )?;
     Ok(())
 }
 
-/// Something genuine came.
+/// Something forged came in its name, so many times.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn seen(tx: &mut Writing, cabinet: &CabinetId, now: Timestamp) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE cabinets SET last_seen = $2 WHERE id = $1")
-        .bind(cabinet.as_str())
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
+pub async fn forged(tx: &mut Writing, cabinet: &CabinetId, times: u32) -> Result<(), DatabaseError> {
+    execute!(
+        tx.on(),
+        "UPDATE cabinets SET forged = forged + $2 WHERE id = $1",
+        cabinet.as_str(),
+        i64::from(times),
+    )?;
     Ok(())
 }
 
-/// Something forged came in its name.
+/// Keeps a snapshot, unless it is of an earlier start, or older than the one that is kept.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn forged(tx: &mut Writing, cabinet: &CabinetId) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE cabinets SET forged = forged + 1 WHERE id = $1")
-        .bind(cabinet.as_str())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
-/// Keeps a snapshot.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn state(tx: &mut Writing, cabinet: &CabinetId, json: &str) -> Result<(), DatabaseError> {
-    sqlx::query("UPDATE cabinets SET state = $2 WHERE id = $1")
-        .bind(cabinet.as_str())
-        .bind(json)
-        .execute(&mut **tx)
-        .await?;
+pub async fn state(
+    tx: &mut Writing,
+    cabinet: &CabinetId,
+    state: &CabinetState,
+    starts: &Starts,
+) -> Result<(), DatabaseError> {
+    if starts.past.iter().any(|(start, _)| *start == state.start) {
+        return Ok(());
+    }
+    execute!(
+        tx.on(),
+        "UPDATE cabinets SET state = $2, state_start = $3, state_seq = $4 WHERE id = $1 \
+         AND (state_start IS NULL OR state_start <> $3 OR state_seq <= $4)",
+        cabinet.as_str(),
+        serde_json::to_string(state).expect("states are texts and numbers"),
+        state.start.to_string(),
+        number(state.seq.0),
+    )?;
     Ok(())
 }
 
@@ -162,13 +133,14 @@ pub async fn reply(
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
     let text = serde_json::to_string(reply).expect("replies are texts and numbers");
-    sqlx::query("UPDATE commands SET reply = $3, replied = $4 WHERE cabinet = $1 AND number = $2")
-        .bind(cabinet.as_str())
-        .bind(number(reply.number))
-        .bind(text)
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
+    execute!(
+        tx.on(),
+        "UPDATE commands SET reply = $3, replied = $4 WHERE cabinet = $1 AND number = $2",
+        cabinet.as_str(),
+        number(reply.number),
+        text,
+        now.as_millis()
+    )?;
     Ok(())
 }
 
@@ -184,15 +156,14 @@ impl Database {
         now: Timestamp,
     ) -> Result<(), DatabaseError> {
         let mut tx = self.writing().await?;
-        sqlx::query(
+        execute!(
+            tx.on(),
             "INSERT INTO cabinets (id, public_key, enrolled) VALUES ($1, $2, $3) \
              ON CONFLICT (id) DO UPDATE SET public_key = $2, enrolled = $3, revoked = NULL",
-        )
-        .bind(cabinet.as_str())
-        .bind(key.text())
-        .bind(now.as_millis())
-        .execute(&mut *tx)
-        .await?;
+            cabinet.as_str(),
+            key.text(),
+            now.as_millis()
+        )?;
         tx.commit().await?;
         Ok(())
     }
@@ -202,15 +173,75 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn cabinets(&self, id: Option<&str>) -> Result<Vec<ListedCabinet>, DatabaseError> {
-        Ok(sqlx::query_as(
+        Ok(fetch!(
+            fetch_all,
+            self.read(),
             "SELECT id, enrolled, revoked, presence, version, last_seen, forged, state, \
+             CASE WHEN EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'silent' AND cleared IS NULL) \
+             THEN last_seen END AS silent_since, \
+             EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'gap' AND cleared IS NULL) AS gap, \
              COALESCE((SELECT head_seq FROM branches WHERE cabinet = cabinets.id ORDER BY branch DESC LIMIT 1), 0) \
              AS complete_to, (SELECT COUNT(*) FROM branches WHERE cabinet = cabinets.id) AS branches \
              FROM cabinets WHERE $1 IS NULL OR id = $1 ORDER BY id",
-        )
-        .bind(id)
-        .fetch_all(self.read())
-        .await?)
+            id,
+        )?)
+    }
+
+    /// The keys of those of these cabinets that may speak, as text.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn keys_of(&self, ids: &[&CabinetId]) -> Result<Vec<(String, String)>, DatabaseError> {
+        let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+        Ok(match self.read() {
+            Either::Sqlite(on) => {
+                let ids = serde_json::to_string(&ids).expect("ids are texts");
+                let text =
+                    "SELECT id, public_key FROM cabinets WHERE id IN (SELECT value FROM json_each($1))";
+                sqlx::query_as(text).bind(ids).fetch_all(on).await?
+            }
+            Either::Postgres(on) => {
+                let text = "SELECT id, public_key FROM cabinets WHERE id = ANY($1)";
+                sqlx::query_as(text).bind(ids).fetch_all(on).await?
+            }
+        })
+    }
+
+    /// Takes a cabinet's key back; false when it is not enrolled. Nothing that it signs counts until it is enrolled anew.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn revoke_cabinet(&self, cabinet: &CabinetId, now: Timestamp) -> Result<bool, DatabaseError> {
+        let mut tx = self.writing().await?;
+        let done = execute!(
+            tx.on(),
+            "UPDATE cabinets SET revoked = COALESCE(revoked, $2), presence = 'unknown' WHERE id = $1",
+            cabinet.as_str(),
+            now.as_millis(),
+        )?;
+        execute!(
+            tx.on(),
+            "UPDATE alarms SET cleared = $2 WHERE cabinet = $1 AND alarm IN ('silent', 'gap') AND cleared IS NULL",
+            cabinet.as_str(),
+            now.as_millis(),
+        )?;
+        tx.commit().await?;
+        Ok(done > 0)
+    }
+
+    /// Cabinets that may speak, have spoken, have said nothing new since then, and of which no alarm says so yet.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn newly_silent(&self, since: Timestamp) -> Result<Vec<String>, DatabaseError> {
+        Ok(scalar!(
+            fetch_all,
+            self.read(),
+            "SELECT id FROM cabinets WHERE revoked IS NULL AND last_seen < $1 AND NOT EXISTS \
+             (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'silent' AND source = 'hub' AND cleared IS NULL) \
+             ORDER BY id",
+            since.as_millis(),
+        )?)
     }
 
     /// Numbers and records a command for the start that the cabinet last named; `None` before its first word.
@@ -226,13 +257,13 @@ impl Database {
         lifetime_ms: i64,
     ) -> Result<Option<Command>, DatabaseError> {
         let mut tx = self.writing().await?;
-        let row: Option<(Option<String>, i64)> = sqlx::query_as(
+        let row: Option<(Option<String>, i64)> = fetch!(
+            fetch_optional,
+            tx.on(),
             "UPDATE cabinets SET command_number = command_number + 1 WHERE id = $1 AND revoked IS NULL \
              RETURNING start, command_number",
-        )
-        .bind(cabinet.as_str())
-        .fetch_optional(&mut *tx)
-        .await?;
+            cabinet.as_str()
+        )?;
         let Some((Some(start), command_number)) = row else {
             return Ok(None);
         };
@@ -244,17 +275,16 @@ impl Database {
             operator: operator.clone(),
             action,
         };
-        sqlx::query(
+        execute!(
+            tx.on(),
             "INSERT INTO commands (cabinet, number, operator, action, issued, expires) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(cabinet.as_str())
-        .bind(command_number)
-        .bind(operator.as_str())
-        .bind(serde_json::to_string(&command.action).expect("actions are texts and numbers"))
-        .bind(command.issued.as_millis())
-        .bind(command.expires.as_millis())
-        .execute(&mut *tx)
-        .await?;
+            cabinet.as_str(),
+            command_number,
+            operator.as_str(),
+            serde_json::to_string(&command.action).expect("actions are texts and numbers"),
+            command.issued.as_millis(),
+            command.expires.as_millis()
+        )?;
         tx.commit().await?;
         Ok(Some(command))
     }
@@ -265,13 +295,13 @@ impl Database {
     /// [`DatabaseError`].
     pub async fn command(&self, cabinet: &CabinetId, n: u64) -> Result<Option<ListedCommand>, DatabaseError> {
         type Row = (i64, String, String, i64, i64, Option<String>);
-        let row: Option<Row> = sqlx::query_as(
+        let row: Option<Row> = fetch!(
+            fetch_optional,
+            self.read(),
             "SELECT number, operator, action, issued, expires, reply FROM commands WHERE cabinet = $1 AND number = $2",
-        )
-        .bind(cabinet.as_str())
-        .bind(number(n))
-        .fetch_optional(self.read())
-        .await?;
+            cabinet.as_str(),
+            number(n)
+        )?;
         let Some((n, operator, action, issued, expires, reply)) = row else {
             return Ok(None);
         };

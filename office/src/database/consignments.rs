@@ -1,10 +1,22 @@
 //! The read model: consignments as the stored events tell of them, changed in the same transaction.
 
-use office_protocol::{CabinetId, Event, EventBody, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+use office_protocol::{CabinetId, ConsignmentId, Event, EventBody};
 use serde::Serialize;
 
-use super::{Database, DatabaseError, Writing, number};
+use super::{Database, DatabaseError, Either, Writing, number};
 use crate::intake::Stored;
+
+macro_rules! columns {
+    ($which:literal) => {
+        concat!(
+            "SELECT cabinet, branch, id, direction, state, compartment, application, item, person, unverified, \
+             generation, arrived, left_at, hold_until, changed, changed_seq FROM consignments",
+            $which
+        )
+    };
+}
 
 /// Which consignments to list.
 #[derive(Debug, Clone, Default)]
@@ -54,226 +66,232 @@ pub struct ListedConsignment {
     pub hold_until: Option<i64>,
     /// Time of the last event about it.
     pub changed: i64,
+    /// Number of that event.
+    pub changed_seq: i64,
 }
 
-/// A consignment that an event puts in.
-struct Arrival<'a> {
-    direction: &'static str,
-    state: &'static str,
-    id: &'a str,
-    compartment: i64,
-    application: Option<&'a str>,
-    item: Option<&'a str>,
-    person: Option<&'a str>,
-    unverified: bool,
-    generation: i64,
+/// Which consignment: cabinet, history, id.
+pub type Key = (String, i64, String);
+
+/// The consignments that a batch of events changes.
+#[derive(Debug, Default)]
+pub struct Changing {
+    rows: BTreeMap<Key, ListedConsignment>,
+    changed: BTreeSet<Key>,
 }
 
-/// Brings the read model up to one stored event. Types that say nothing of a consignment change nothing.
-///
-/// # Errors
-/// [`DatabaseError`].
+/// The consignment whose place or state an event changes.
 #[allow(
     clippy::wildcard_enum_match_arm,
     reason = "says nothing of a consignment's place"
 )]
-pub async fn apply(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    stored: &Stored,
-    event: &Event,
-) -> Result<(), DatabaseError> {
-    let place = Place {
-        cabinet,
-        branch: i64::from(stored.origin.branch().0),
-        seq: number(event.seq.0),
-        time: event.time,
+fn changes(body: &EventBody) -> Option<&ConsignmentId> {
+    use EventBody as E;
+    match body {
+        E::DroppedOff { .. }
+        | E::TakenBack { .. }
+        | E::Cleared { .. }
+        | E::Placed { .. }
+        | E::CodeReissued { .. }
+        | E::HoldStarted { .. }
+        | E::Collected { .. }
+        | E::Recalled { .. }
+        | E::Unconfirmed { .. }
+        | E::Confirmed { .. }
+        | E::Disputed { .. } => body.consignment(),
+        _ => None,
+    }
+}
+
+/// Which consignment a stored event changes.
+pub fn key(cabinet: &CabinetId, stored: &Stored, event: &Event) -> Option<Key> {
+    let id = changes(&event.body)?;
+    Some((
+        cabinet.to_string(),
+        i64::from(stored.origin.branch().0),
+        id.to_string(),
+    ))
+}
+
+impl Changing {
+    /// Reads those that are known of these.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn read(tx: &mut Writing, keys: &BTreeSet<Key>) -> Result<Self, DatabaseError> {
+        if keys.is_empty() {
+            return Ok(Self::default());
+        }
+        let rows: Vec<ListedConsignment> = match tx.on() {
+            Either::Sqlite(on) => {
+                let text = columns!(" WHERE cabinet = $1 AND branch = $2 AND id = $3");
+                let mut rows = Vec::new();
+                for (cabinet, branch, id) in keys {
+                    let row = sqlx::query_as(text).bind(cabinet).bind(branch).bind(id);
+                    rows.extend(row.fetch_optional(&mut *on).await?);
+                }
+                rows
+            }
+            Either::Postgres(on) => {
+                let text = columns!(
+                    " JOIN UNNEST($1::text[], $2::int8[], $3::text[]) AS wanted (cabinet, branch, id) \
+                     USING (cabinet, branch, id)"
+                );
+                sqlx::query_as(text)
+                    .bind(keys.iter().map(|key| key.0.as_str()).collect::<Vec<_>>())
+                    .bind(keys.iter().map(|key| key.1).collect::<Vec<_>>())
+                    .bind(keys.iter().map(|key| key.2.as_str()).collect::<Vec<_>>())
+                    .fetch_all(on)
+                    .await?
+            }
+        };
+        let key = |row: &ListedConsignment| (row.cabinet.clone(), row.branch, row.id.clone());
+        Ok(Self {
+            rows: rows.into_iter().map(|row| (key(&row), row)).collect(),
+            changed: BTreeSet::new(),
+        })
+    }
+
+    /// Brings the read model up to one event. Of a consignment that was never put in, nothing is known.
+    pub fn apply(&mut self, key: Key, event: &Event) {
+        let row = match put_in(&key, event) {
+            Some(row) => self.rows.entry(key.clone()).insert_entry(row).into_mut(),
+            None => match self.rows.get_mut(&key) {
+                Some(row) => row,
+                None => return,
+            },
+        };
+        row.go_on(event);
+        self.changed.insert(key);
+    }
+
+    /// Makes the changes part of the transaction.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn write(self, tx: &mut Writing) -> Result<(), DatabaseError> {
+        let rows: Vec<&ListedConsignment> =
+            self.changed.iter().filter_map(|key| self.rows.get(key)).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        insert_many!(
+            tx.on(), rows, row =>
+            "INSERT INTO consignments (cabinet, branch, id, direction, state, compartment, application, item, person, \
+             unverified, generation, arrived, left_at, hold_until, changed, changed_seq)",
+            [
+                ("$1", "text", row.cabinet.as_str()),
+                ("$2", "int8", row.branch),
+                ("$3", "text", row.id.as_str()),
+                ("$4", "text", row.direction.as_str()),
+                ("$5", "text", row.state.as_str()),
+                ("$6", "int8", row.compartment),
+                ("$7", "text", row.application.as_deref()),
+                ("$8", "text", row.item.as_deref()),
+                ("$9", "text", row.person.as_deref()),
+                ("$10", "bool", row.unverified),
+                ("$11", "int8", row.generation),
+                ("$12", "int8", row.arrived),
+                ("$13", "int8", row.left_at),
+                ("$14", "int8", row.hold_until),
+                ("$15", "int8", row.changed),
+                ("$16", "int8", row.changed_seq),
+            ],
+            "ON CONFLICT (cabinet, branch, id) DO UPDATE SET direction = excluded.direction, state = excluded.state, \
+             compartment = excluded.compartment, application = excluded.application, item = excluded.item, \
+             person = excluded.person, unverified = excluded.unverified, generation = excluded.generation, \
+             arrived = excluded.arrived, left_at = excluded.left_at, hold_until = excluded.hold_until, \
+             changed = excluded.changed, changed_seq = excluded.changed_seq"
+        );
+        Ok(())
+    }
+}
+
+/// The consignment that an event puts in.
+#[allow(clippy::wildcard_enum_match_arm, reason = "nothing else puts one in")]
+fn put_in((cabinet, branch, id): &Key, event: &Event) -> Option<ListedConsignment> {
+    let row = |direction: &str, state: &str, compartment: office_protocol::CompartmentId| ListedConsignment {
+        cabinet: cabinet.clone(),
+        branch: *branch,
+        id: id.clone(),
+        direction: direction.into(),
+        state: state.into(),
+        compartment: compartment.0.into(),
+        application: None,
+        item: None,
+        person: None,
+        unverified: false,
+        generation: 0,
+        arrived: event.time.as_millis(),
+        left_at: None,
+        hold_until: None,
+        changed: 0,
+        changed_seq: 0,
     };
     match &event.body {
         EventBody::DroppedOff {
-            consignment,
             compartment,
             application,
             item,
             unverified,
             ..
-        } => {
-            let arrival = Arrival {
-                direction: "inbound",
-                state: "dropped-off",
-                id: consignment.as_str(),
-                compartment: compartment.0.into(),
-                application: application.as_ref().map(|id| id.as_str()),
-                item: item.as_ref().map(|id| id.as_str()),
-                person: None,
-                unverified: *unverified,
-                generation: 0,
-            };
-            place.put_in(tx, &arrival).await
-        }
+        } => Some(ListedConsignment {
+            application: application.as_ref().map(ToString::to_string),
+            item: item.as_ref().map(ToString::to_string),
+            unverified: *unverified,
+            ..row("inbound", "dropped-off", *compartment)
+        }),
         EventBody::Placed {
-            consignment,
             compartment,
             application,
             person,
             generation,
             ..
-        } => {
-            let arrival = Arrival {
-                direction: "outbound",
-                state: "placed",
-                id: consignment.as_str(),
-                compartment: compartment.0.into(),
-                application: application.as_ref().map(|id| id.as_str()),
-                item: None,
-                person: person.as_ref().map(|id| id.as_str()),
-                unverified: false,
-                generation: i64::from(*generation),
-            };
-            place.put_in(tx, &arrival).await
-        }
-        EventBody::TakenBack { consignment, .. } => {
-            place.taken_out(tx, consignment.as_str(), "taken-back").await
-        }
-        EventBody::Cleared { consignment, .. } => place.taken_out(tx, consignment.as_str(), "cleared").await,
-        EventBody::Collected { consignment, .. } => {
-            place.taken_out(tx, consignment.as_str(), "collected").await
-        }
-        EventBody::Recalled { consignment, .. } => {
-            place.taken_out(tx, consignment.as_str(), "recalled").await
-        }
-        EventBody::CodeReissued {
-            consignment,
-            generation,
-            ..
-        } => {
-            sqlx::query(
-                "UPDATE consignments SET generation = $4, changed = $5, changed_seq = $6 \
-                 WHERE cabinet = $1 AND branch = $2 AND id = $3",
-            )
-            .bind(cabinet.as_str())
-            .bind(place.branch)
-            .bind(consignment.as_str())
-            .bind(i64::from(*generation))
-            .bind(place.time.as_millis())
-            .bind(place.seq)
-            .execute(&mut **tx)
-            .await?;
-            Ok(())
-        }
-        EventBody::HoldStarted { consignment, until } => {
-            sqlx::query(
-                "UPDATE consignments SET hold_until = $4 WHERE cabinet = $1 AND branch = $2 AND id = $3",
-            )
-            .bind(cabinet.as_str())
-            .bind(place.branch)
-            .bind(consignment.as_str())
-            .bind(until.as_millis())
-            .execute(&mut **tx)
-            .await?;
-            Ok(())
-        }
-        EventBody::Unconfirmed {
-            consignment: Some(id),
-            ..
-        } => place.became(tx, id.as_str(), "unconfirmed").await,
-        EventBody::Disputed {
-            consignment: Some(id),
-            ..
-        } => place.became(tx, id.as_str(), "disputed").await,
-        EventBody::Confirmed {
-            consignment: Some(id),
-            inside,
-            ..
-        } => place.confirmed(tx, id.as_str(), *inside).await,
-        _ => Ok(()),
+        } => Some(ListedConsignment {
+            application: application.as_ref().map(ToString::to_string),
+            person: person.as_ref().map(ToString::to_string),
+            generation: i64::from(*generation),
+            ..row("outbound", "placed", *compartment)
+        }),
+        _ => None,
     }
 }
 
-struct Place<'a> {
-    cabinet: &'a CabinetId,
-    branch: i64,
-    seq: i64,
-    time: Timestamp,
-}
-
-impl Place<'_> {
-    async fn put_in(&self, tx: &mut Writing, arrival: &Arrival<'_>) -> Result<(), DatabaseError> {
-        sqlx::query(
-            "INSERT INTO consignments (cabinet, branch, id, direction, state, compartment, application, item, \
-             person, unverified, generation, arrived, changed, changed_seq) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13) \
-             ON CONFLICT (cabinet, branch, id) DO UPDATE SET direction = $4, state = $5, compartment = $6, \
-             application = $7, item = $8, person = $9, unverified = $10, generation = $11, arrived = $12, \
-             left_at = NULL, hold_until = NULL, changed = $12, changed_seq = $13",
-        )
-        .bind(self.cabinet.as_str())
-        .bind(self.branch)
-        .bind(arrival.id)
-        .bind(arrival.direction)
-        .bind(arrival.state)
-        .bind(arrival.compartment)
-        .bind(arrival.application)
-        .bind(arrival.item)
-        .bind(arrival.person)
-        .bind(arrival.unverified)
-        .bind(arrival.generation)
-        .bind(self.time.as_millis())
-        .bind(self.seq)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn taken_out(&self, tx: &mut Writing, id: &str, state: &str) -> Result<(), DatabaseError> {
-        sqlx::query(
-            "UPDATE consignments SET state = $4, left_at = $5, changed = $5, changed_seq = $6 \
-             WHERE cabinet = $1 AND branch = $2 AND id = $3",
-        )
-        .bind(self.cabinet.as_str())
-        .bind(self.branch)
-        .bind(id)
-        .bind(state)
-        .bind(self.time.as_millis())
-        .bind(self.seq)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn became(&self, tx: &mut Writing, id: &str, state: &str) -> Result<(), DatabaseError> {
-        sqlx::query(
-            "UPDATE consignments SET state = $4, changed = $5, changed_seq = $6 \
-             WHERE cabinet = $1 AND branch = $2 AND id = $3",
-        )
-        .bind(self.cabinet.as_str())
-        .bind(self.branch)
-        .bind(id)
-        .bind(state)
-        .bind(self.time.as_millis())
-        .bind(self.seq)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
-    }
-
-    /// A person looked: it stands as it was put in, or it is gone.
-    async fn confirmed(&self, tx: &mut Writing, id: &str, inside: bool) -> Result<(), DatabaseError> {
-        if !inside {
-            return self.taken_out(tx, id, "missing").await;
+impl ListedConsignment {
+    #[allow(
+        clippy::wildcard_enum_match_arm,
+        reason = "says nothing of a consignment's place"
+    )]
+    fn go_on(&mut self, event: &Event) {
+        let time = event.time.as_millis();
+        match &event.body {
+            EventBody::TakenBack { .. } => self.taken_out("taken-back", time),
+            EventBody::Cleared { .. } => self.taken_out("cleared", time),
+            EventBody::Collected { .. } => self.taken_out("collected", time),
+            EventBody::Recalled { .. } => self.taken_out("recalled", time),
+            EventBody::CodeReissued { generation, .. } => self.generation = i64::from(*generation),
+            EventBody::HoldStarted { until, .. } => self.hold_until = Some(until.as_millis()),
+            EventBody::Unconfirmed { .. } => "unconfirmed".clone_into(&mut self.state),
+            EventBody::Disputed { .. } => "disputed".clone_into(&mut self.state),
+            // A person looked: it stands as it was put in, or it is gone.
+            EventBody::Confirmed { inside: false, .. } => self.taken_out("missing", time),
+            EventBody::Confirmed { inside: true, .. } => {
+                let state = if self.direction == "inbound" {
+                    "dropped-off"
+                } else {
+                    "placed"
+                };
+                state.clone_into(&mut self.state);
+            }
+            _ => {}
         }
-        sqlx::query(
-            "UPDATE consignments SET state = CASE direction WHEN 'inbound' THEN 'dropped-off' ELSE 'placed' END, \
-             changed = $4, changed_seq = $5 WHERE cabinet = $1 AND branch = $2 AND id = $3",
-        )
-        .bind(self.cabinet.as_str())
-        .bind(self.branch)
-        .bind(id)
-        .bind(self.time.as_millis())
-        .bind(self.seq)
-        .execute(&mut **tx)
-        .await?;
-        Ok(())
+        self.changed = time;
+        self.changed_seq = number(event.seq.0);
+    }
+
+    fn taken_out(&mut self, state: &str, time: i64) {
+        state.clone_into(&mut self.state);
+        self.left_at = Some(time);
     }
 }
 
@@ -283,19 +301,19 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn consignments(&self, filter: &Filter) -> Result<Vec<ListedConsignment>, DatabaseError> {
-        Ok(sqlx::query_as(
-            "SELECT cabinet, branch, id, direction, state, compartment, application, item, person, unverified, \
-             generation, arrived, left_at, hold_until, changed FROM consignments \
-             WHERE ($1 IS NULL OR cabinet = $1) AND ($2 IS NULL OR state = $2) \
-             AND ($3 IS NULL OR application = $3) AND ($4 IS NULL OR id = $4) \
-             ORDER BY changed DESC, changed_seq DESC LIMIT $5",
-        )
-        .bind(&filter.cabinet)
-        .bind(&filter.state)
-        .bind(&filter.application)
-        .bind(&filter.id)
-        .bind(i64::from(filter.limit))
-        .fetch_all(self.read())
-        .await?)
+        Ok(fetch!(
+            fetch_all,
+            self.read(),
+            columns!(
+                " WHERE ($1 IS NULL OR cabinet = $1) AND ($2 IS NULL OR state = $2) \
+                 AND ($3 IS NULL OR application = $3) AND ($4 IS NULL OR id = $4) \
+                 ORDER BY changed DESC, changed_seq DESC LIMIT $5"
+            ),
+            &filter.cabinet,
+            &filter.state,
+            &filter.application,
+            &filter.id,
+            i64::from(filter.limit),
+        )?)
     }
 }

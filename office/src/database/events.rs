@@ -1,143 +1,10 @@
-//! Events as they came: stored once per cabinet, branch and number, as exact bytes.
+//! Stored events, listed: once per cabinet, branch and number, as the exact bytes that came.
 
-use office_protocol::{Branch, CabinetId, Digest, EventHeader, SealedPart, Seq, Timestamp};
+use office_protocol::{CabinetId, Digest, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Database, DatabaseError, Writing, digest, number, parse, time, unsigned};
-use crate::intake::{Head, Knowledge, Origin, Stored};
-
-type HeadRow = (i64, i64, Vec<u8>, String);
-
-/// What the store knows of a cabinet: its histories' ends and the digests of the wanted numbers.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn knowledge(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    wanted: &[Seq],
-) -> Result<Knowledge, DatabaseError> {
-    let rows: Vec<HeadRow> = sqlx::query_as(
-        "SELECT branch, head_seq, head_digest, head_start FROM branches WHERE cabinet = $1 ORDER BY branch",
-    )
-    .bind(cabinet.as_str())
-    .fetch_all(&mut **tx)
-    .await?;
-    let heads = rows.into_iter().map(head).collect::<Result<Vec<_>, _>>()?;
-    let mut digests = Vec::new();
-    for (first, last) in ranges(wanted) {
-        let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(
-            "SELECT branch, seq, digest FROM events WHERE cabinet = $1 AND seq >= $2 AND seq <= $3",
-        )
-        .bind(cabinet.as_str())
-        .bind(number(first.0))
-        .bind(number(last.0))
-        .fetch_all(&mut **tx)
-        .await?;
-        for (branch, seq, bytes) in rows {
-            digests.push((branch_of(branch), Seq(unsigned(seq)), digest(&bytes)?));
-        }
-    }
-    Ok(Knowledge::new(heads, digests))
-}
-
-fn head((branch, seq, hash, start): HeadRow) -> Result<Head, DatabaseError> {
-    Ok(Head {
-        branch: branch_of(branch),
-        seq: Seq(unsigned(seq)),
-        hash: digest(&hash)?,
-        start: parse("branches.head_start", &start)?,
-    })
-}
-
-fn branch_of(value: i64) -> Branch {
-    Branch(u32::try_from(value).unwrap_or(u32::MAX))
-}
-
-/// Sorted numbers as ranges.
-fn ranges(wanted: &[Seq]) -> Vec<(Seq, Seq)> {
-    let mut ranges: Vec<(Seq, Seq)> = Vec::new();
-    for seq in wanted {
-        match ranges.last_mut() {
-            Some((_, last)) if last.0.checked_add(1) == Some(seq.0) => *last = *seq,
-            Some(_) | None => ranges.push((*seq, *seq)),
-        }
-    }
-    ranges
-}
-
-/// Makes one event part of the transaction.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn store(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    stored: &Stored,
-    header: &EventHeader,
-    received: Timestamp,
-) -> Result<(), DatabaseError> {
-    let event = &stored.event;
-    let branch = stored.origin.branch();
-    let (parent, after) = match stored.origin {
-        Origin::Append(_) => (None, Seq::ZERO),
-        Origin::Fork { parent, after, .. } => (Some(i64::from(parent.0)), after),
-    };
-    sqlx::query(
-        "INSERT INTO branches (cabinet, branch, parent, after_seq, head_seq, head_digest, head_start) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) \
-         ON CONFLICT (cabinet, branch) DO UPDATE SET head_seq = $5, head_digest = $6, head_start = $7",
-    )
-    .bind(cabinet.as_str())
-    .bind(i64::from(branch.0))
-    .bind(parent)
-    .bind(number(after.0))
-    .bind(number(event.seq.0))
-    .bind(event.digest.0.as_slice())
-    .bind(event.start.to_string())
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query(
-        "INSERT INTO events (cabinet, branch, seq, digest, kind, subject, time, received, bytes) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(cabinet.as_str())
-    .bind(i64::from(branch.0))
-    .bind(number(event.seq.0))
-    .bind(event.digest.0.as_slice())
-    .bind(&header.kind)
-    .bind(&header.subject)
-    .bind(header.time.as_millis())
-    .bind(received.as_millis())
-    .bind(event.bytes.as_slice())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Keeps a sealed part; one that was erased stays erased.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn store_sealed(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    part: &SealedPart,
-    received: Timestamp,
-) -> Result<(), DatabaseError> {
-    sqlx::query(
-        "INSERT INTO sealed_parts (cabinet, digest, bytes, received) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (cabinet, digest) DO NOTHING",
-    )
-    .bind(cabinet.as_str())
-    .bind(part.digest().0.as_slice())
-    .bind(part.bytes.as_slice())
-    .bind(received.as_millis())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
+use super::{Database, DatabaseError, Either, digest, time, unsigned};
 
 /// Which events to list.
 #[derive(Debug, Clone, Default)]
@@ -206,17 +73,39 @@ impl Database {
         const DESCENDING: &str = "SELECT arrival, cabinet, branch, received, digest, bytes FROM events \
             WHERE ($1 IS NULL OR cabinet = $1) AND ($2 IS NULL OR kind = $2) AND ($3 IS NULL OR subject = $3) \
             AND arrival > $4 AND arrival < $5 ORDER BY arrival DESC LIMIT $6";
-        let sql = if filter.ascending { ASCENDING } else { DESCENDING };
-        let rows: Vec<EventRow> = sqlx::query_as(sql)
-            .bind(&filter.cabinet)
-            .bind(&filter.kind)
-            .bind(&filter.subject)
-            .bind(filter.after.unwrap_or(0))
-            .bind(filter.before.unwrap_or(i64::MAX))
-            .bind(i64::from(filter.limit))
-            .fetch_all(self.read())
-            .await?;
+        let text = if filter.ascending { ASCENDING } else { DESCENDING };
+        let (after, mut before) = (filter.after.unwrap_or(0), filter.before.unwrap_or(i64::MAX));
+        if filter.ascending {
+            before = before.min(self.frontier().await?);
+        }
+        let rows: Vec<EventRow> = fetch!(
+            fetch_all,
+            self.read(),
+            text,
+            &filter.cabinet,
+            &filter.kind,
+            &filter.subject,
+            after,
+            before,
+            i64::from(filter.limit),
+        )?;
         rows.into_iter().map(ListedEvent::from_row).collect()
+    }
+
+    /// Where a reader who goes on from the newest must stop: events of transactions that are still under way may yet come before it.
+    async fn frontier(&self) -> Result<i64, DatabaseError> {
+        let Either::Postgres(pool) = self.read() else {
+            return Ok(i64::MAX);
+        };
+        // Every writer shares this lock until it has committed, so whoever has it alone sees an order without holes.
+        let mut tx = pool
+            .begin_with("BEGIN; SELECT pg_advisory_xact_lock(8090)")
+            .await?;
+        let newest: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(arrival), 0) FROM events")
+            .fetch_one(&mut *tx)
+            .await?;
+        tx.rollback().await?;
+        Ok(newest.saturating_add(1))
     }
 
     /// How many events of each type are stored, of one cabinet or of all.
@@ -227,12 +116,12 @@ impl Database {
         &self,
         cabinet: Option<&CabinetId>,
     ) -> Result<Vec<(String, u64)>, DatabaseError> {
-        let rows: Vec<(String, i64)> = sqlx::query_as(
+        let rows: Vec<(String, i64)> = fetch!(
+            fetch_all,
+            self.read(),
             "SELECT kind, COUNT(*) FROM events WHERE $1 IS NULL OR cabinet = $1 GROUP BY kind ORDER BY kind",
-        )
-        .bind(cabinet.map(CabinetId::as_str))
-        .fetch_all(self.read())
-        .await?;
+            cabinet.map(CabinetId::as_str)
+        )?;
         Ok(rows
             .into_iter()
             .map(|(kind, count)| (kind, unsigned(count)))
@@ -249,31 +138,13 @@ impl Database {
         branch: i64,
         seq: i64,
     ) -> Result<Option<Vec<u8>>, DatabaseError> {
-        Ok(
-            sqlx::query_scalar("SELECT bytes FROM events WHERE cabinet = $1 AND branch = $2 AND seq = $3")
-                .bind(cabinet)
-                .bind(branch)
-                .bind(seq)
-                .fetch_optional(self.read())
-                .await?,
-        )
-    }
-
-    /// A sealed part, unless it was erased.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn sealed_part(
-        &self,
-        cabinet: &CabinetId,
-        digest: Digest,
-    ) -> Result<Option<SealedPart>, DatabaseError> {
-        let bytes: Option<Option<Vec<u8>>> =
-            sqlx::query_scalar("SELECT bytes FROM sealed_parts WHERE cabinet = $1 AND digest = $2")
-                .bind(cabinet.as_str())
-                .bind(digest.0.as_slice())
-                .fetch_optional(self.read())
-                .await?;
-        Ok(bytes.flatten().map(|bytes| SealedPart { bytes }))
+        Ok(scalar!(
+            fetch_optional,
+            self.read(),
+            "SELECT bytes FROM events WHERE cabinet = $1 AND branch = $2 AND seq = $3",
+            cabinet,
+            branch,
+            seq
+        )?)
     }
 }

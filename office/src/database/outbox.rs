@@ -20,6 +20,8 @@ pub struct Delivery {
     pub branch: i64,
     /// The event.
     pub seq: i64,
+    /// When it was due.
+    pub due: i64,
     /// Tries so far.
     pub tries: i64,
 }
@@ -43,37 +45,63 @@ fn told(body: &EventBody) -> Option<&'static str> {
     }
 }
 
-/// Owes an event to every webhook, in the event's own transaction.
+/// A delivery that an event makes due.
+#[derive(Debug)]
+pub struct NewDelivery {
+    webhook: String,
+    kind: &'static str,
+    cabinet: CabinetId,
+    branch: i64,
+    seq: i64,
+    consignment: String,
+}
+
+/// What every webhook is to be told of a stored event.
+pub fn owed<'a>(
+    webhooks: &'a [String],
+    cabinet: &'a CabinetId,
+    stored: &'a Stored,
+    event: &'a Event,
+) -> impl Iterator<Item = NewDelivery> + 'a {
+    let kinds = webhooks.iter().zip(std::iter::repeat(told(&event.body)));
+    kinds.filter_map(|(webhook, kind)| {
+        Some(NewDelivery {
+            webhook: webhook.clone(),
+            kind: kind?,
+            cabinet: cabinet.clone(),
+            branch: i64::from(stored.origin.branch().0),
+            seq: number(event.seq.0),
+            consignment: event
+                .body
+                .consignment()
+                .map_or_else(String::new, ToString::to_string),
+        })
+    })
+}
+
+/// Owes them, in the events' own transaction.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn owe(
-    tx: &mut Writing,
-    webhooks: &[String],
-    cabinet: &CabinetId,
-    stored: &Stored,
-    event: &Event,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    let Some(kind) = told(&event.body) else {
+pub async fn owe(tx: &mut Writing, deliveries: &[NewDelivery], now: Timestamp) -> Result<(), DatabaseError> {
+    if deliveries.is_empty() {
         return Ok(());
-    };
-    let consignment = event.body.consignment().map_or("", |id| id.as_str());
-    for webhook in webhooks {
-        sqlx::query(
-            "INSERT INTO webhook_outbox (webhook, kind, cabinet, branch, seq, consignment, created, due) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7)",
-        )
-        .bind(webhook)
-        .bind(kind)
-        .bind(cabinet.as_str())
-        .bind(i64::from(stored.origin.branch().0))
-        .bind(number(event.seq.0))
-        .bind(consignment)
-        .bind(now.as_millis())
-        .execute(&mut **tx)
-        .await?;
     }
+    insert_many!(
+        tx.on(), deliveries, row =>
+        "INSERT INTO webhook_outbox (webhook, kind, cabinet, branch, seq, consignment, created, due)",
+        [
+            ("$1", "text", row.webhook.as_str()),
+            ("$2", "text", row.kind),
+            ("$3", "text", row.cabinet.as_str()),
+            ("$4", "int8", row.branch),
+            ("$5", "int8", row.seq),
+            ("$6", "text", row.consignment.as_str()),
+            ("$7", "int8", now.as_millis()),
+            ("$8", "int8", now.as_millis()),
+        ],
+        ""
+    );
     Ok(())
 }
 
@@ -87,16 +115,33 @@ impl Database {
         webhook: &str,
         now: Timestamp,
     ) -> Result<Vec<Delivery>, DatabaseError> {
-        Ok(sqlx::query_as(
-            "SELECT id, webhook, kind, cabinet, branch, seq, tries FROM webhook_outbox AS mine \
+        Ok(fetch!(
+            fetch_all,
+            self.read(),
+            "SELECT id, webhook, kind, cabinet, branch, seq, due, tries FROM webhook_outbox AS mine \
              WHERE sent IS NULL AND webhook = $1 AND due <= $2 AND NOT EXISTS (SELECT 1 FROM webhook_outbox AS earlier \
              WHERE earlier.webhook = $1 AND earlier.sent IS NULL AND earlier.id < mine.id \
              AND earlier.cabinet = mine.cabinet AND earlier.consignment = mine.consignment) ORDER BY id LIMIT 32",
-        )
-        .bind(webhook)
-        .bind(now.as_millis())
-        .fetch_all(self.read())
-        .await?)
+            webhook,
+            now.as_millis()
+        )?)
+    }
+
+    /// Takes a delivery until then, so that no other hub sends it too; false when another has taken it.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn claim(&self, delivery: &Delivery, until: Timestamp) -> Result<bool, DatabaseError> {
+        let mut tx = self.writing().await?;
+        let done = execute!(
+            tx.on(),
+            "UPDATE webhook_outbox SET due = $3 WHERE id = $1 AND due = $2 AND sent IS NULL",
+            delivery.id,
+            delivery.due,
+            until.as_millis(),
+        )?;
+        tx.commit().await?;
+        Ok(done > 0)
     }
 
     /// The receiver has taken it.
@@ -105,11 +150,12 @@ impl Database {
     /// [`DatabaseError`].
     pub async fn delivered(&self, id: i64, now: Timestamp) -> Result<(), DatabaseError> {
         let mut tx = self.writing().await?;
-        sqlx::query("UPDATE webhook_outbox SET sent = $2, tries = tries + 1 WHERE id = $1")
-            .bind(id)
-            .bind(now.as_millis())
-            .execute(&mut *tx)
-            .await?;
+        execute!(
+            tx.on(),
+            "UPDATE webhook_outbox SET sent = $2, tries = tries + 1 WHERE id = $1",
+            id,
+            now.as_millis()
+        )?;
         tx.commit().await?;
         Ok(())
     }
@@ -120,11 +166,12 @@ impl Database {
     /// [`DatabaseError`].
     pub async fn postponed(&self, id: i64, due: Timestamp) -> Result<(), DatabaseError> {
         let mut tx = self.writing().await?;
-        sqlx::query("UPDATE webhook_outbox SET due = $2, tries = tries + 1 WHERE id = $1")
-            .bind(id)
-            .bind(due.as_millis())
-            .execute(&mut *tx)
-            .await?;
+        execute!(
+            tx.on(),
+            "UPDATE webhook_outbox SET due = $2, tries = tries + 1 WHERE id = $1",
+            id,
+            due.as_millis()
+        )?;
         tx.commit().await?;
         Ok(())
     }
@@ -134,10 +181,10 @@ impl Database {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn deliveries_waiting(&self) -> Result<i64, DatabaseError> {
-        Ok(
-            sqlx::query_scalar("SELECT COUNT(*) FROM webhook_outbox WHERE sent IS NULL")
-                .fetch_one(self.read())
-                .await?,
-        )
+        Ok(scalar!(
+            fetch_one,
+            self.read(),
+            "SELECT COUNT(*) FROM webhook_outbox WHERE sent IS NULL"
+        )?)
     }
 }

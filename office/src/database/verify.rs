@@ -51,11 +51,11 @@ impl Database {
     /// [`DatabaseError`].
     pub async fn verify(&self) -> Result<Verification, DatabaseError> {
         let mut found = Verification::default();
-        let branches: Vec<BranchRow> = sqlx::query_as(
-            "SELECT cabinet, branch, parent, after_seq, head_seq, head_digest FROM branches ORDER BY cabinet, branch",
-        )
-        .fetch_all(self.read())
-        .await?;
+        let branches: Vec<BranchRow> = fetch!(
+            fetch_all,
+            self.read(),
+            "SELECT cabinet, branch, parent, after_seq, head_seq, head_digest FROM branches ORDER BY cabinet, branch"
+        )?;
         for branch in branches {
             found.branches += 1;
             self.verify_branch(&branch, &mut found).await?;
@@ -68,15 +68,15 @@ impl Database {
         let mut previous = self.digest_before(row).await?;
         let mut seq = row.after_seq;
         loop {
-            let events: Vec<(i64, Vec<u8>, Vec<u8>)> = sqlx::query_as(
+            let events: Vec<(i64, Vec<u8>, Vec<u8>)> = fetch!(
+                fetch_all,
+                self.read(),
                 "SELECT seq, digest, bytes FROM events WHERE cabinet = $1 AND branch = $2 AND seq > $3 \
                  ORDER BY seq LIMIT 1000",
-            )
-            .bind(cabinet)
-            .bind(branch)
-            .bind(seq)
-            .fetch_all(self.read())
-            .await?;
+                cabinet,
+                branch,
+                seq
+            )?;
             if events.is_empty() {
                 break;
             }
@@ -104,13 +104,14 @@ impl Database {
 
     /// The digest of the event that a history begins after.
     async fn digest_before(&self, row: &BranchRow) -> Result<Digest, DatabaseError> {
-        let bytes: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT digest FROM events WHERE cabinet = $1 AND branch = $2 AND seq = $3")
-                .bind(&row.cabinet)
-                .bind(row.parent)
-                .bind(row.after_seq)
-                .fetch_optional(self.read())
-                .await?;
+        let bytes: Option<Vec<u8>> = scalar!(
+            fetch_optional,
+            self.read(),
+            "SELECT digest FROM events WHERE cabinet = $1 AND branch = $2 AND seq = $3",
+            &row.cabinet,
+            row.parent,
+            row.after_seq
+        )?;
         bytes.map_or(Ok(Digest::ZERO), |bytes| digest(&bytes))
     }
 }

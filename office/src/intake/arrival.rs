@@ -1,7 +1,7 @@
 //! What came in, verified and read: signature, shape and the chain inside one message.
 
 use office_protocol::{
-    CabinetId, Digest, EventHeader, EventMessage, Purpose, SealedPart, Seq, Signed, Start, Status,
+    CabinetId, Digest, EventHeader, EventMessage, Purpose, SealedPart, Seq, Signed, Start, Status, Timestamp,
     VerifyingKey,
 };
 
@@ -30,12 +30,19 @@ pub struct Arrived {
     pub digest: Digest,
     /// The start that wrote it.
     pub start: Start,
+    /// Its type.
+    pub kind: Box<str>,
+    /// What it is about.
+    pub subject: Option<Box<str>>,
+    /// When, at the cabinet.
+    pub time: Timestamp,
     /// The exact bytes.
     pub bytes: Vec<u8>,
 }
 
 impl Arrived {
-    fn parse(bytes: Vec<u8>, cabinet: &CabinetId) -> Option<Self> {
+    /// Reads an event's envelope; none when it is not this cabinet's, or its number and chain do not fit.
+    pub fn parse(bytes: Vec<u8>, cabinet: &CabinetId) -> Option<Self> {
         let header = EventHeader::parse(&bytes).ok()?;
         let ours = header.cabinet().as_ref() == Some(cabinet) && header.seq > Seq::ZERO;
         let first_fits = (header.seq == Seq(1)) == (header.previous == Digest::ZERO);
@@ -45,11 +52,15 @@ impl Arrived {
             previous: header.previous,
             digest: Digest::of(&bytes),
             start: header.id.split_once('-')?.0.parse().ok()?,
+            kind: header.kind.into_boxed_str(),
+            subject: header.subject.map(String::into_boxed_str),
+            time: header.time,
             bytes,
         })
     }
 
-    pub(super) fn head(&self, branch: Branch) -> Head {
+    /// The end of a history that ends with it.
+    pub fn head(&self, branch: Branch) -> Head {
         Head {
             branch,
             seq: self.seq,
@@ -95,6 +106,22 @@ impl Arrival {
         } else {
             Err(Rejection::NoChain)
         }
+    }
+
+    /// The event that its first one follows.
+    pub(super) fn before(&self) -> Option<(Seq, Digest)> {
+        let first = self.events.first()?;
+        Some((Seq(first.seq.0.checked_sub(1)?), first.previous))
+    }
+
+    /// Whether it goes on after this event.
+    pub(super) fn follows(&self, end: (Seq, Digest)) -> bool {
+        end.0 > Seq::ZERO && self.before() == Some(end)
+    }
+
+    /// Its last event.
+    pub(super) fn end(&self) -> Option<(Seq, Digest)> {
+        self.events.last().map(|event| (event.seq, event.digest))
     }
 
     /// The numbers of its events and of the one before them.

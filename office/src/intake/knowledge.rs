@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use office_protocol::{Branch, Digest, Position, Seq, Start, Status};
+use office_protocol::{Branch, Digest, Position, Presence, Seq, Start, Status};
 
 use super::arrival::{Arrival, Arrived};
+
+/// How many earlier starts are remembered, whose statuses no longer count.
+const PAST_STARTS_MAX: usize = 16;
 
 /// The last event of one history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,24 +77,83 @@ pub struct Stored {
     pub event: Arrived,
 }
 
+/// What a status is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worth {
+    /// It says something new.
+    News,
+    /// It is the last one again.
+    Repeated,
+    /// It comes too late.
+    Stale,
+}
+
+/// The starts of a cabinet's daemon, each with the nonce of its last status.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Starts {
+    /// The one that runs.
+    pub latest: Option<(Start, u64)>,
+    /// Earlier ones, oldest first.
+    pub past: Vec<(Start, u64)>,
+}
+
+impl Starts {
+    /// A status of an earlier start is over, unless it says something new: then the later one was a replay that came when the earlier
+    /// was unknown. A last will may come late and proves nothing.
+    pub fn worth(&self, status: &Status) -> Worth {
+        match self.latest {
+            Some((start, nonce)) if start == status.start => match status.nonce.cmp(&nonce) {
+                std::cmp::Ordering::Less => Worth::Stale,
+                std::cmp::Ordering::Equal => Worth::Repeated,
+                std::cmp::Ordering::Greater => Worth::News,
+            },
+            Some(_) | None => {
+                let seen = self.past.iter().find(|(start, _)| *start == status.start);
+                let over = seen
+                    .is_some_and(|(_, nonce)| status.nonce <= *nonce || status.presence == Presence::Offline);
+                if over { Worth::Stale } else { Worth::News }
+            }
+        }
+    }
+
+    /// Takes note of a status that is news.
+    pub fn record(&mut self, status: &Status) {
+        self.past.retain(|(start, _)| *start != status.start);
+        if let Some(before) = self.latest.filter(|(start, _)| *start != status.start) {
+            self.past.push(before);
+            if self.past.len() > PAST_STARTS_MAX {
+                self.past.remove(0);
+            }
+        }
+        self.latest = Some((status.start, status.nonce));
+    }
+}
+
 /// See the module. A store in memory keeps all digests here; a database reads the wanted ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Knowledge {
     heads: Vec<Head>,
     digests: BTreeMap<Seq, Vec<(Branch, Digest)>>,
+    /// Who has spoken.
+    pub starts: Starts,
+    /// An alarm says that events are missing.
+    pub gap_stands: bool,
 }
 
 impl Knowledge {
-    /// From the heads of all histories and the digests of the wanted events.
-    pub fn new(heads: Vec<Head>, digests: impl IntoIterator<Item = (Branch, Seq, Digest)>) -> Self {
-        let mut knowledge = Self {
+    /// From the heads of all histories.
+    pub fn new(heads: Vec<Head>, starts: Starts, gap_stands: bool) -> Self {
+        Self {
             heads,
             digests: BTreeMap::new(),
-        };
-        for (branch, seq, digest) in digests {
-            knowledge.digests.entry(seq).or_default().push((branch, digest));
+            starts,
+            gap_stands,
         }
-        knowledge
+    }
+
+    /// Adds the digest of a stored event.
+    pub fn learn(&mut self, branch: Branch, seq: Seq, digest: Digest) {
+        self.digests.entry(seq).or_default().push((branch, digest));
     }
 
     /// The histories' ends.
@@ -111,11 +173,12 @@ impl Knowledge {
 
     /// Which history holds exactly this event.
     pub fn find(&self, seq: Seq, digest: Digest) -> Option<Branch> {
-        let stored = self.digests.get(&seq)?;
-        stored
-            .iter()
+        let mut stored = self.digests.get(&seq).into_iter().flatten();
+        let ends = |head: &&Head| head.seq == seq && head.hash == digest;
+        let stored = stored
             .find(|(_, known)| *known == digest)
-            .map(|(branch, _)| *branch)
+            .map(|(branch, _)| *branch);
+        stored.or_else(|| self.heads.iter().find(ends).map(|head| head.branch))
     }
 
     /// The newest event of a status' locator that is stored. Where the history goes on with events of the same start, its end:
@@ -174,7 +237,6 @@ impl Knowledge {
             Some(known) => *known = head,
             None => self.heads.push(head),
         }
-        let digests = self.digests.entry(head.seq).or_default();
-        digests.push((branch, head.hash));
+        self.learn(branch, head.seq, head.hash);
     }
 }

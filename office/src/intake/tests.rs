@@ -77,9 +77,13 @@ struct Hub {
 
 impl Hub {
     fn new() -> Self {
+        let starts = Starts {
+            latest: Some((START, 0)),
+            past: Vec::new(),
+        };
         Self {
-            intake: Intake::new(cabinet(), Some((START, 0))),
-            knowledge: Knowledge::default(),
+            intake: Intake::new(cabinet()),
+            knowledge: Knowledge::new(Vec::new(), starts, false),
             stored: Vec::new(),
         }
     }
@@ -137,7 +141,7 @@ fn a_message_that_overtook_another_waits_for_it() {
     let (mut hub, journal) = (Hub::new(), journal(9, 9, 0));
     hub.handle(0, arrived(&journal[..3]));
     assert!(hub.handle(1, arrived(&journal[6..])).stored.is_empty());
-    assert_eq!(hub.intake.next_deadline(), Some(1 + HOLD_MS));
+    assert_eq!(hub.intake.next_deadline(), Some(1 + LOOK_MS));
     let verdict = hub.handle(2, arrived(&journal[3..6]));
     assert_eq!(at(verdict.position), Some((0, 9)));
     assert_eq!(hub.intake.next_deadline(), None);
@@ -158,6 +162,64 @@ fn a_gap_asks_for_a_resend_and_becomes_an_alarm() {
     let closed = hub.handle(90_000, arrived(&journal[3..]));
     assert_eq!(closed.cleared, [HubAlarm::Gap]);
     assert_eq!(hub.seqs(0).len(), 9);
+}
+
+#[test]
+fn what_another_hub_has_stored_closes_the_gap() {
+    let (mut first, mut second, journal) = (Hub::new(), Hub::new(), journal(9, 9, 0));
+    first.handle(0, arrived(&journal[..3]));
+    second.knowledge = first.knowledge.clone();
+    assert!(second.handle(0, arrived(&journal[6..])).stored.is_empty());
+    first.handle(1, arrived(&journal[3..6]));
+    second.knowledge = first.knowledge.clone();
+    let verdict = second.handle(LOOK_MS, Input::DeadlineReached);
+    assert_eq!(at(verdict.position), Some((0, 9)));
+    assert_eq!(second.intake.next_deadline(), None);
+
+    // The second hub has asked for a resend, and the first gets it: no alarm, though the second hears nothing more.
+    let (mut second, knowledge) = (Hub::new(), first.knowledge.clone());
+    second.handle(0, arrived(&journal[6..]));
+    second.handle(HOLD_MS, Input::DeadlineReached);
+    second.knowledge = knowledge;
+    second.knowledge.learn(Branch(0), Seq(6), Digest::of(&journal[5]));
+    assert!(
+        second
+            .handle(GAP_ALARM_MS, Input::DeadlineReached)
+            .raised
+            .is_empty()
+    );
+    assert_eq!(second.intake.next_deadline(), None);
+}
+
+#[test]
+fn an_alarm_of_a_gap_is_cleared_by_the_hub_that_stores_what_was_missing() {
+    let (mut hub, journal) = (Hub::new(), journal(9, 9, 0));
+    hub.knowledge.gap_stands = true;
+    assert_eq!(hub.handle(0, arrived(&journal)).cleared, [HubAlarm::Gap]);
+    assert!(!hub.knowledge.gap_stands);
+}
+
+#[test]
+fn only_what_was_not_known_is_a_sign_of_life() {
+    let (mut hub, journal) = (Hub::new(), journal(5, 9, 0));
+    assert!(hub.handle(0, online(START, 5, &[])).fresh);
+    assert!(!hub.handle(0, online(START, 5, &[])).fresh);
+    assert!(hub.handle(0, arrived(&journal)).fresh);
+    assert!(!hub.handle(0, arrived(&journal)).fresh);
+    assert!(!hub.handle(0, Input::Rejected(Rejection::Forged)).fresh);
+}
+
+#[test]
+fn what_goes_on_where_a_history_ends_needs_no_digests() {
+    let (mut hub, journal) = (Hub::new(), journal(20, 20, 0));
+    hub.handle(0, arrived(&journal[..4]));
+    let inputs = [
+        arrived(&journal[4..8]),
+        arrived(&journal[8..12]),
+        arrived(&journal[15..16]),
+    ];
+    let wanted = hub.intake.wanted(&inputs, hub.knowledge.heads());
+    assert_eq!(wanted, [Seq(15), Seq(16)]);
 }
 
 #[test]
@@ -208,10 +270,10 @@ fn an_old_status_changes_nothing_but_a_counter() {
 }
 
 #[test]
-fn a_replayed_status_after_a_restart_of_the_hub_does_not_shut_the_cabinet_out() {
+fn a_replayed_status_of_a_forgotten_start_does_not_shut_the_cabinet_out() {
     let mut hub = Hub::new();
-    hub.intake = Intake::new(cabinet(), Some((Start(8), 3)));
-    hub.handle(0, online(START, 9, &[])); // an old start, which this hub has forgotten
+    hub.knowledge.starts.latest = Some((Start(8), 3));
+    hub.handle(0, online(START, 9, &[])); // an old start, which has been forgotten
     assert_eq!(hub.handle(1, online(Start(8), 3, &[])), Verdict::default());
     let answer = hub.handle(2, online(Start(8), 4, &[])).position.unwrap();
     assert_eq!((answer.start, answer.answers), (Start(8), Some(4)));

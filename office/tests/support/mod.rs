@@ -1,16 +1,81 @@
-//! A cabinet that only signs and sends, and a hub on a real SQLite file.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+//! A cabinet that only signs and sends, and a hub on a real database: a SQLite file, or a PostgreSQL of the tests' own.
+#![allow(dead_code, unreachable_pub, unused_macros, clippy::unwrap_used)]
 
 use std::path::Path;
 
-use office::database::Database;
+use office::database::{Database, Location};
 use office::hub::{Hub, Incoming, Outgoing};
 use office::keys::Keys;
-use office_protocol::event::Clock;
+use office_protocol::event::{Authority, Clock, VisitOutcome, VisitPurpose};
 use office_protocol::{
-    CabinetId, Digest, Event, EventBody, EventMessage, KeySet, Position, Presence, Purpose, SealedPart, Seq,
-    Signed, SigningKey, Start, Status, Tip, Topic, status,
+    CabinetId, CompartmentId, ConsignmentId, Digest, Event, EventBody, EventMessage, KeySet, Position,
+    Presence, Purpose, SealedPart, Seq, Signed, SigningKey, Start, Status, Tip, Topic, status,
 };
+
+pub mod fleet;
+pub mod postgres;
+pub mod programs;
+
+/// Where one test's hubs have their files and their database.
+pub struct Place {
+    directory: tempfile::TempDir,
+    /// The setting `database`, when it is a server.
+    pub server: Option<String>,
+}
+
+impl Place {
+    pub fn sqlite() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            server: None,
+        }
+    }
+
+    pub fn postgres() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            server: Some(postgres::fresh(false)),
+        }
+    }
+
+    /// Whose server waits for the disk, as one in earnest does.
+    pub fn durable_postgres() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            server: Some(postgres::fresh(true)),
+        }
+    }
+
+    /// Runs a statement on the server, into a file in the directory when one is named.
+    pub fn psql(&self, text: &str, into: Option<&str>) {
+        postgres::run(self.server.as_ref().unwrap(), self.path(), text, into);
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn location(&self) -> Location {
+        match &self.server {
+            Some(text) => Location::server(text).unwrap(),
+            None => Location::File(self.path().join("office.db")),
+        }
+    }
+}
+
+/// Each of these tests on either database.
+macro_rules! on_both_databases {
+    ($($(#[$meta:meta])* $name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] $(#[$meta])*
+            async fn $name() { super::$name(&crate::support::Place::sqlite()).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)] $(#[$meta])*
+            async fn $name() { super::$name(&crate::support::Place::postgres()).await; })*
+        }
+    };
+}
 
 /// Whose key signs.
 pub struct TestCabinet {
@@ -33,6 +98,10 @@ impl TestCabinet {
     }
 
     pub fn write(&mut self, body: EventBody) -> Seq {
+        self.write_of(body, None)
+    }
+
+    fn write_of(&mut self, body: EventBody, visit: Option<Seq>) -> Seq {
         let seq = Seq(self.journal.len() as u64 + 1);
         let event = Event {
             start: self.start,
@@ -44,7 +113,7 @@ impl TestCabinet {
                 .journal
                 .last()
                 .map_or(Digest::ZERO, |bytes| Digest::of(bytes)),
-            visit: None,
+            visit,
             body,
         };
         self.journal.push(event.to_bytes());
@@ -66,7 +135,53 @@ impl TestCabinet {
         Signed::new(&self.key, Purpose::Events, &self.id, message.to_bytes().unwrap())
     }
 
+    /// A whole drop-off, six events.
+    pub fn drop_off(&mut self, number: usize) {
+        let compartment = CompartmentId(u16::try_from(number % 24 + 1).unwrap());
+        let consignment: ConsignmentId = format!("{}.{number}", self.id).parse().unwrap();
+        let granted = self.write(EventBody::VisitGranted {
+            purpose: VisitPurpose::DropOff,
+            authority: Authority::WalkIn,
+            compartment,
+            consignment: None,
+            application: None,
+            item: Some("birth-certificate".parse().unwrap()),
+            slip: None,
+            second: None,
+            person: None,
+            sealed: None,
+        });
+        for body in [
+            EventBody::UnlockBegun {
+                compartment,
+                pulse: 1,
+            },
+            EventBody::DoorOpened { compartment },
+            EventBody::DoorClosed { compartment },
+            EventBody::DroppedOff {
+                consignment,
+                compartment,
+                application: None,
+                item: Some("birth-certificate".parse().unwrap()),
+                envelope: None,
+                unverified: true,
+                sealed: None,
+            },
+            EventBody::VisitSettled {
+                compartment,
+                outcome: VisitOutcome::Done,
+            },
+        ] {
+            self.write_of(body, Some(granted));
+        }
+    }
+
     pub fn status(&mut self, presence: Presence) -> Signed {
+        self.numbered_status(presence).1
+    }
+
+    /// A status with its nonce.
+    pub fn numbered_status(&mut self, presence: Presence) -> (u64, Signed) {
         self.nonce += 1;
         let tip = |seq: Seq| Tip {
             seq,
@@ -81,7 +196,7 @@ impl TestCabinet {
                 .map(tip)
                 .collect(),
         };
-        self.sign(Purpose::Status, &status)
+        (self.nonce, self.sign(Purpose::Status, &status))
     }
 
     pub fn sign<T: serde::Serialize>(&self, purpose: Purpose, value: &T) -> Signed {
@@ -93,23 +208,21 @@ impl TestCabinet {
             cabinet: self.id.clone(),
             topic,
             signed: Some(signed),
+            kept: false,
         }
     }
 }
 
-/// Opens the hub whose files are in `place`.
-pub async fn hub(place: &Path, webhooks: &[&str]) -> Hub {
-    let database = Database::open(&place.join("office.db")).await.unwrap();
-    let keys = Keys::open_or_create(&place.join("keys")).unwrap();
-    Hub::new(
-        database,
-        keys,
-        webhooks.iter().map(|name| (*name).to_owned()).collect(),
-    )
+/// Opens a hub whose files and database are there.
+pub async fn hub(place: &Place, webhooks: &[&str]) -> Hub {
+    let database = Database::open(&place.location()).await.unwrap();
+    let keys = Keys::open_or_create(&place.path().join("keys")).unwrap();
+    let webhooks = webhooks.iter().map(|name| (*name).to_owned()).collect();
+    Hub::new(database, keys, webhooks)
 }
 
 /// A hub where this cabinet is enrolled.
-pub async fn hub_with(place: &Path, cabinet: &TestCabinet) -> Hub {
+pub async fn hub_with(place: &Place, cabinet: &TestCabinet) -> Hub {
     let hub = hub(place, &["approval"]).await;
     let key = cabinet.key.verifying_key();
     hub.database

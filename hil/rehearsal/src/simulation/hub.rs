@@ -19,13 +19,12 @@ pub(super) struct Hub {
     knowledge: Knowledge,
     pub(super) stored: Vec<Stored>,
     checked: usize,
-    latest: Option<(Start, u64)>,
 }
 
 impl Hub {
     pub(super) fn new(cabinet: CabinetId, key: VerifyingKey) -> Self {
         Self {
-            intake: Intake::new(cabinet.clone(), None),
+            intake: Intake::new(cabinet.clone()),
             cabinet,
             key,
             line: Line::default(),
@@ -33,7 +32,6 @@ impl Hub {
             knowledge: Knowledge::default(),
             stored: Vec::new(),
             checked: 0,
-            latest: None,
         }
     }
 
@@ -68,15 +66,12 @@ impl Hub {
     fn judge(&mut self, now: u64, input: Input) -> Option<Position> {
         let verdict: Verdict = self.intake.handle(now, input, &mut self.knowledge);
         self.stored.extend(verdict.stored);
-        if let Some(status) = &verdict.status {
-            self.latest = Some((status.start, status.nonce));
-        }
         verdict.position
     }
 
     /// It crashes and comes back then; what was committed stays.
     pub(super) fn restart(&mut self, at: u64) -> Option<ConnectionId> {
-        self.intake = Intake::new(self.cabinet.clone(), self.latest);
+        self.intake = Intake::new(self.cabinet.clone());
         let line = Line {
             retry_at: at,
             ..Line::default()
@@ -86,7 +81,7 @@ impl Hub {
 
     /// The start that the last status named.
     pub(super) fn start(&self) -> Option<Start> {
-        self.latest.map(|(start, _)| start)
+        self.knowledge.starts.latest.map(|(start, _)| start)
     }
 
     /// Law 5, at any time: what is stored is what the cabinet's disk holds, in one history, in order, once.

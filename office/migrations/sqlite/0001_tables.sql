@@ -1,4 +1,4 @@
--- Everything the hub knows. Times are milliseconds since 1970. Only column types (BLOB, INTEGER PRIMARY KEY) differ for PostgreSQL.
+-- Everything the hub knows, in one SQLite file. Times are milliseconds since 1970. `migrations/postgres` is the same for a server.
 CREATE TABLE cabinets (
     id TEXT NOT NULL PRIMARY KEY,
     public_key TEXT NOT NULL,
@@ -6,10 +6,14 @@ CREATE TABLE cabinets (
     revoked BIGINT,
     start TEXT,
     nonce BIGINT,
+    -- Earlier starts with their last nonces, as JSON: what is of them comes too late.
+    past_starts TEXT NOT NULL DEFAULT '[]',
     presence TEXT NOT NULL DEFAULT 'unknown',
     version TEXT,
     last_seen BIGINT,
     state TEXT,
+    state_start TEXT,
+    state_seq BIGINT,
     forged BIGINT NOT NULL DEFAULT 0,
     command_number BIGINT NOT NULL DEFAULT 0,
     policy TEXT NOT NULL DEFAULT '{}'
@@ -37,19 +41,26 @@ CREATE TABLE events (
     time BIGINT NOT NULL,
     received BIGINT NOT NULL,
     bytes BLOB NOT NULL,
-    UNIQUE (cabinet, branch, seq)
+    UNIQUE (cabinet, seq, branch)
 );
-CREATE INDEX events_by_number ON events (cabinet, seq);
-CREATE INDEX events_by_subject ON events (subject);
+CREATE INDEX events_by_subject ON events (subject) WHERE subject IS NOT NULL;
 
--- Personal data, encrypted to the office; `bytes` is NULL once erased.
+-- Personal data, encrypted to the office, with what it belongs to; `bytes` is NULL once erased, and stays so.
 CREATE TABLE sealed_parts (
     cabinet TEXT NOT NULL,
     digest BLOB NOT NULL,
     bytes BLOB,
+    consignment TEXT,
+    application TEXT,
+    person TEXT,
     received BIGINT NOT NULL,
+    erased BIGINT,
     PRIMARY KEY (cabinet, digest)
 );
+CREATE INDEX sealed_parts_by_consignment ON sealed_parts (consignment) WHERE consignment IS NOT NULL;
+CREATE INDEX sealed_parts_by_application ON sealed_parts (application) WHERE application IS NOT NULL;
+CREATE INDEX sealed_parts_by_person ON sealed_parts (person) WHERE person IS NOT NULL;
+CREATE INDEX sealed_parts_kept ON sealed_parts (received) WHERE bytes IS NOT NULL;
 
 CREATE TABLE consignments (
     cabinet TEXT NOT NULL,
@@ -72,6 +83,7 @@ CREATE TABLE consignments (
 );
 CREATE INDEX consignments_by_id ON consignments (id);
 CREATE INDEX consignments_by_change ON consignments (changed);
+CREATE INDEX consignments_by_person ON consignments (person) WHERE person IS NOT NULL;
 
 CREATE TABLE applications (
     id TEXT NOT NULL PRIMARY KEY,
@@ -151,7 +163,9 @@ CREATE TABLE alarms (
     times BIGINT NOT NULL DEFAULT 1,
     cleared BIGINT
 );
-CREATE INDEX alarms_standing ON alarms (cleared, cabinet);
+-- An alarm that stands stands once.
+CREATE UNIQUE INDEX alarms_standing ON alarms (cabinet, alarm, source, COALESCE(compartment, -1)) WHERE cleared IS NULL;
+CREATE INDEX alarms_by_time ON alarms (last);
 
 -- What webhooks still owe; the payload is composed when it is sent, so that no personal data waits here.
 CREATE TABLE webhook_outbox (
@@ -167,4 +181,4 @@ CREATE TABLE webhook_outbox (
     tries BIGINT NOT NULL DEFAULT 0,
     sent BIGINT
 );
-CREATE INDEX webhook_outbox_due ON webhook_outbox (sent, webhook, id);
+CREATE INDEX webhook_outbox_due ON webhook_outbox (webhook, id) WHERE sent IS NULL;

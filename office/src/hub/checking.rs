@@ -1,0 +1,165 @@
+//! Verifying and reading what came, before anything is locked: signatures cost more than the database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use office_protocol::document::{DocumentName, Reported};
+use office_protocol::{CabinetId, CabinetState, Purpose, Reply, Signed, Topic, VerifyingKey};
+
+use super::Incoming;
+use crate::database::{Database, DatabaseError};
+use crate::intake::{Arrival, Input, Rejection, check_status};
+
+/// Fewer messages than this are not worth another thread.
+const SHARE_MIN: usize = 8;
+
+/// A cabinet's key, as it was when a message was checked.
+#[derive(Debug)]
+pub(super) struct Identity {
+    pub(super) text: String,
+    key: VerifyingKey,
+}
+
+/// What a message says.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// For the intake.
+    Judged(Input),
+    /// A snapshot.
+    State(CabinetState),
+    /// The answer to a command.
+    Reply(Reply),
+    /// Its word on a document.
+    Reported(DocumentName, Reported),
+}
+
+/// A message that was verified and read.
+#[derive(Debug)]
+pub struct Checked {
+    pub(super) cabinet: CabinetId,
+    /// None when no key was known, or none is needed.
+    pub(super) identity: Option<Arc<Identity>>,
+    pub(super) said: Said,
+    pub(super) kept: bool,
+}
+
+/// The keys of the cabinets that have spoken. A cabinet that is enrolled anew is noticed when its row is locked.
+#[derive(Default)]
+pub(super) struct Identities(Mutex<HashMap<CabinetId, Arc<Identity>>>);
+
+impl Identities {
+    /// Reads the keys that these messages need and that are not known.
+    pub(super) async fn learn(
+        &self,
+        database: &Database,
+        messages: &[Incoming],
+    ) -> Result<(), DatabaseError> {
+        let missing: Vec<&CabinetId> = {
+            let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let cabinets = messages.iter().map(|message| &message.cabinet);
+            cabinets.filter(|cabinet| !known.contains_key(*cabinet)).collect()
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let rows = database.keys_of(&missing).await?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, text) in rows {
+            let damaged = || DatabaseError::Damaged {
+                what: "cabinets.public_key",
+                value: id.clone(),
+            };
+            let key = VerifyingKey::from_text(&text).ok_or_else(damaged)?;
+            let cabinet = id.parse().map_err(|_| damaged())?;
+            known.insert(cabinet, Arc::new(Identity { text, key }));
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget(&self, cabinet: &CabinetId) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(cabinet);
+    }
+
+    /// Checks messages, shared out among the processors, in their order.
+    pub(super) async fn check(&self, messages: Vec<Incoming>) -> Vec<Checked> {
+        let mut known = Vec::with_capacity(messages.len());
+        {
+            let identities = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.extend(messages.into_iter().map(|message| {
+                let identity = identities.get(&message.cabinet).cloned();
+                (message, identity)
+            }));
+        }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = known.len().div_ceil(processors).max(SHARE_MIN);
+        let mut shares = Vec::new();
+        while known.len() > share {
+            let rest = known.split_off(share);
+            shares.push(std::mem::replace(&mut known, rest));
+        }
+        let others: Vec<_> = shares
+            .into_iter()
+            .map(|share| tokio::task::spawn_blocking(move || check_share(share)))
+            .collect();
+        let last = check_share(known);
+        let mut checked = Vec::new();
+        for other in others {
+            // A share is lost only when the hub is stopping; what was in it comes again.
+            checked.extend(other.await.unwrap_or_default());
+        }
+        checked.extend(last);
+        checked
+    }
+}
+
+fn check_share(messages: Vec<(Incoming, Option<Arc<Identity>>)>) -> Vec<Checked> {
+    let check = |(message, identity): (Incoming, Option<Arc<Identity>>)| {
+        let said = match &identity {
+            Some(identity) => check(&message, &identity.key),
+            None => Err(Rejection::Noise),
+        };
+        Checked {
+            said: said.unwrap_or_else(|rejection| Said::Judged(Input::Rejected(rejection))),
+            cabinet: message.cabinet,
+            identity,
+            kept: message.kept,
+        }
+    };
+    messages.into_iter().map(check).collect()
+}
+
+fn check(message: &Incoming, key: &VerifyingKey) -> Result<Said, Rejection> {
+    let cabinet = &message.cabinet;
+    let signed = message.signed.as_ref().ok_or(Rejection::Forged)?;
+    if signed.bytes.is_empty() {
+        return Err(Rejection::Noise);
+    }
+    match message.topic {
+        Topic::Event => Ok(Said::Judged(Input::Arrived(Arrival::check(
+            signed, key, cabinet,
+        )?))),
+        Topic::Status => Ok(Said::Judged(Input::Status(check_status(signed, key, cabinet)?))),
+        Topic::State => Ok(Said::State(verified(signed, key, Purpose::State, cabinet)?)),
+        Topic::Reply => Ok(Said::Reply(verified(signed, key, Purpose::Reply, cabinet)?)),
+        Topic::Reported(name) => {
+            let reported = verified(signed, key, Purpose::Reported, cabinet)?;
+            Ok(Said::Reported(name, reported))
+        }
+        Topic::Position | Topic::Command | Topic::Desired(_) => Err(Rejection::Noise),
+    }
+}
+
+fn verified<T: serde::de::DeserializeOwned>(
+    signed: &Signed,
+    key: &VerifyingKey,
+    purpose: Purpose,
+    cabinet: &CabinetId,
+) -> Result<T, Rejection> {
+    let bytes = signed
+        .verify(key, purpose, cabinet)
+        .map_err(|_| Rejection::Forged)?;
+    serde_json::from_slice(bytes).map_err(|_| Rejection::NoChain)
+}

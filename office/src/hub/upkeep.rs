@@ -1,0 +1,50 @@
+//! What a hub does by the clock: it says who has been silent, and erases personal data that nobody needs any more.
+
+use office_protocol::Timestamp;
+
+use super::Hub;
+use crate::database::alarms::{AlarmKey, Source};
+use crate::database::{DatabaseError, alarms};
+
+const DAY_MS: i64 = 86_400_000;
+
+/// How long is long enough.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// After so many minutes without anything new, a cabinet is silent.
+    pub silent_minutes: u32,
+    /// So many days after its consignment was taken out, a sealed part is erased.
+    pub personal_days: u32,
+}
+
+impl Hub {
+    /// Does what is due. Several hubs may do it at once.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn upkeep(&self, patience: Patience, now: Timestamp) -> Result<(), DatabaseError> {
+        let since = now.plus_millis(-i64::from(patience.silent_minutes) * 60_000);
+        let silent = self.database.newly_silent(since).await?;
+        if !silent.is_empty() {
+            let mut tx = self.database.writing().await?;
+            for cabinet in &silent {
+                tracing::warn!(cabinet, "nothing new from it");
+                let key = AlarmKey {
+                    cabinet,
+                    alarm: "silent",
+                    source: Source::Hub,
+                    compartment: None,
+                };
+                alarms::raise(&mut tx, key, 1, now).await?;
+            }
+            tx.commit().await?;
+            self.changed();
+        }
+        let before = now.plus_millis(-i64::from(patience.personal_days) * DAY_MS);
+        let erased = self.database.erase_out_of_date(before, now).await?;
+        if erased > 0 {
+            tracing::info!(erased, "personal data erased by schedule");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! The page's tables.
+
+use maud::{Markup, html};
+
+use super::{CabinetRow, Completeness, Language, Overview, Presence, names};
+
+pub(super) fn cabinets(overview: &Overview) -> Markup {
+    let t = |zh, en| overview.language.pick(zh, en);
+    html! {
+        table {
+            thead { tr {
+                th { (t("箱柜", "Cabinet")) } th { (t("状态", "State")) } th { (t("最近联系", "Last heard")) }
+                th { (t("流水", "History")) } th.number { (t("空闲 / 总数", "Free / all")) }
+                th.number { (t("待核实", "Unconfirmed")) } th.number { (t("告警", "Alarms")) }
+            } }
+            tbody { @for row in &overview.cabinets { tr {
+                th scope="row" { (row.cabinet) }
+                td { (presence(overview.language, &row.presence)) }
+                td { (row.seen.as_deref().unwrap_or("–")) }
+                td { (completeness(overview.language, row)) }
+                td.number { (row.free) " / " (row.compartments) }
+                td.number { @if row.unconfirmed > 0 { span.warn { (row.unconfirmed) } } @else { "0" } }
+                td.number { @if row.alarms > 0 { span.bad { "▲ " (row.alarms) } } @else { "0" } }
+            } } }
+        }
+    }
+}
+
+fn presence(language: Language, presence: &Presence) -> Markup {
+    let t = |zh, en| language.pick(zh, en);
+    match presence {
+        Presence::Online => html! { span.good { "● " (t("在线", "online")) } },
+        Presence::Offline => html! { span.bad { "○ " (t("离线", "offline")) } },
+        Presence::Silent(since) => html! { span.bad { "○ " (t("失联，自 ", "silent since ")) (since) } },
+        Presence::Unheard => html! { span.soft { "– " (t("尚未上线", "not heard yet")) } },
+        Presence::Revoked => html! { span.soft { "✕ " (t("已注销", "revoked")) } },
+    }
+}
+
+fn completeness(language: Language, row: &CabinetRow) -> Markup {
+    match row.completeness {
+        Completeness::Complete => {
+            html! { span.good { "✓ " (language.pick("完整至 ", "complete to ")) (row.complete_to) } }
+        }
+        Completeness::Gap => {
+            html! { span.warn { "… " (language.pick("缺口，完整至 ", "gap after ")) (row.complete_to) } }
+        }
+        Completeness::Fork => {
+            html! { span.bad { "⑂ " (language.pick("分叉，完整至 ", "fork, complete to ")) (row.complete_to) } }
+        }
+    }
+}
+
+pub(super) fn alarms(overview: &Overview) -> Markup {
+    let t = |zh, en| overview.language.pick(zh, en);
+    html! {
+        table {
+            thead { tr { th { (t("时间", "Since")) } th { (t("箱柜", "Cabinet")) } th { (t("告警", "Alarm")) } th.number { (t("格口", "Compartment")) } } }
+            tbody { @for row in &overview.alarms { tr {
+                td { (row.since) } th scope="row" { (row.cabinet) }
+                td { span.bad { "▲ " (names::name(overview.language, names::ALARMS, &row.alarm)) } }
+                td.number { @if let Some(compartment) = row.compartment { (compartment) } @else { "–" } }
+            } } }
+        }
+    }
+}
+
+pub(super) fn consignments(overview: &Overview) -> Markup {
+    let t = |zh, en| overview.language.pick(zh, en);
+    html! {
+        table {
+            thead { tr {
+                th { (t("信包", "Consignment")) } th { (t("办件", "Application")) } th { (t("箱柜", "Cabinet")) }
+                th.number { (t("格口", "Compartment")) } th { (t("状态", "State")) } th { (t("时间", "Since")) }
+            } }
+            tbody { @for row in &overview.consignments { tr {
+                th scope="row" { (row.consignment) } td { (row.application.as_deref().unwrap_or("–")) } td { (row.cabinet) }
+                td.number { @if let Some(compartment) = row.compartment { (compartment) } @else { "–" } }
+                td { (names::name(overview.language, names::STATES, &row.state)) } td { (row.since) }
+            } } }
+        }
+    }
+}
+
+pub(super) fn events(overview: &Overview) -> Markup {
+    let t = |zh, en| overview.language.pick(zh, en);
+    html! {
+        table.events {
+            thead { tr {
+                th { (t("时间", "Time")) } th { (t("箱柜", "Cabinet")) } th.number { (t("序号", "Number")) }
+                th { (t("事件", "Event")) } th { (t("对象", "About")) }
+            } }
+            tbody { @for row in &overview.events { tr {
+                td { (row.time) } td { (row.cabinet) } td.number { (row.seq) }
+                td { (names::name(overview.language, names::EVENTS, &row.kind)) } td { (row.subject.as_deref().unwrap_or("–")) }
+            } } }
+        }
+    }
+}
