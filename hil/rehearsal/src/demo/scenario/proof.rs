@@ -106,15 +106,13 @@ impl Story {
         let office = self
             .site
             .office(&["events", "--cabinet", self.site.cabinet().as_str(), "--json"])?;
-        let stored: Vec<Value> = office
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .map(|mut listed| listed["event"].take())
-            .collect();
-        let written: Vec<Value> = journal
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .collect();
+        let events = |listed: &str| -> Vec<Value> {
+            let lines = listed
+                .lines()
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.map(|mut line| line["event"].take()).collect()
+        };
+        let (stored, written) = (events(&office), events(&journal));
         if stored != written || written.len() as u64 != all {
             return Err(Failed::Wrong(format!(
                 "the office's database and the cabinet's journal differ: {} and {} events, {all} expected",

@@ -1,0 +1,35 @@
+//! The whole road as programs, over pseudo-terminals and a broker: hand-overs, killed programs, and a database that has it all.
+#![allow(clippy::unwrap_used)]
+
+use std::process::Command;
+
+/// Runs the demo's scenario to its end; its last line says what the office's database holds.
+fn scenario(arguments: &[&str]) {
+    let run = Command::new(env!("CARGO_BIN_EXE_rehearsal"))
+        .args(["demo", "--scenario", "--language", "en"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    let complaints = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}\n{complaints}");
+    let sum = said.lines().last().unwrap();
+    let hand_overs = "hand-overs: drop-off 4, clearing 5, placing 5, collection 4, recall 1; office has ";
+    assert!(
+        sum.starts_with(hand_overs) && sum.ends_with(" events, chain intact"),
+        "{sum}"
+    );
+    let office = &sum[hand_overs.len()..];
+    let (has, rest) = office.split_once(" of ").unwrap();
+    assert_eq!(has, rest.split(' ').next().unwrap());
+}
+
+#[test]
+fn hand_overs_survive_every_killed_program() {
+    scenario(&[]);
+}
+
+#[test]
+fn hand_overs_survive_every_killed_program_with_mosquitto_and_client_certificates() {
+    scenario(&["--mosquitto"]);
+}
