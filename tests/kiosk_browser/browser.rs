@@ -90,13 +90,33 @@ impl Browser {
         }
     }
 
+    /// Whether something fits the CSS selector now.
+    #[allow(dead_code, reason = "only one of the tests that share this file asks")]
+    pub(crate) fn has(&self, selector: &str) -> bool {
+        self.find(selector).is_some()
+    }
+
     /// Touches the first thing that fits the CSS selector.
     pub(crate) fn click(&self, selector: &str) {
         let element = self.find(selector).unwrap();
         self.post(&format!("/element/{element}/click"), &json!({}));
     }
 
+    /// Types into the first thing that fits the CSS selector.
+    #[allow(
+        dead_code,
+        reason = "only one of the tests that share this file has a form to fill in"
+    )]
+    pub(crate) fn write(&self, selector: &str, text: &str) {
+        let element = self.find(selector).unwrap();
+        self.post(&format!("/element/{element}/value"), &json!({ "text": text }));
+    }
+
     /// What can be seen, as a PNG.
+    #[allow(
+        dead_code,
+        reason = "only one of the tests that share this file takes pictures"
+    )]
     pub(crate) fn picture(&self) -> Vec<u8> {
         let mut answer = self
             .agent

@@ -43,6 +43,7 @@ function trouble(text) {
 
 function doorPart(door) {
   const made = part("div", `door ${door.size}${door.open ? " open" : ""}`);
+  made.dataset.occupied = door.occupied;
   const top = part("div", "top");
   top.append(part("span", "number", door.number));
   top.append(part("span", "state", `${say(door.open ? "open" : "closed")} · ${say(door.occupied ? "inside" : "empty")}`));
@@ -50,15 +51,16 @@ function doorPart(door) {
   if (door.open) {
     const deeds = part("div", "deeds");
     const deed = (word, name) => deeds.append(button(word, () => post(`/doors/${door.number}/${word}`), name));
-    deed(door.occupied ? "take" : "put");
+    deed(door.occupied ? "take" : "put", "item");
     deed("close", "main");
     made.append(deeds);
   }
   return made;
 }
 
-function card(lines, text) {
+function card(kind, lines, text) {
   const made = part("div", "card");
+  made.dataset.kind = kind;
   const words = part("div");
   for (const [name, line] of lines) words.append(part("p", name, line));
   made.append(words, button("scan", () => post("/scan", { text })));
@@ -70,12 +72,12 @@ function thingPart(thing) {
   const kind = badge ? "badge" : thing.kind;
   const lines = [["", `${say(kind)} · ${thing.name}`]];
   if (badge) lines.push(["", `${say("pin")} ${badge.pin}`]);
-  return card(lines, thing.text);
+  return card(kind, lines, thing.text);
 }
 
 function messagePart(message) {
   const digits = `${message.digits.slice(0, 4)} ${message.digits.slice(4)}`;
-  return card([["", `${say("code")} · ${message.consignment} · ${english ? `${say("door")} ${message.door}` : `${message.door} ${say("door")}`}`],
+  return card("message", [["", `${say("code")} · ${message.consignment} · ${english ? `${say("door")} ${message.door}` : `${message.door} ${say("door")}`}`],
     ["digits", digits], ["", `${say("spare")} ${message.spare}`]], message.qr);
 }
 
