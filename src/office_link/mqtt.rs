@@ -66,6 +66,9 @@ impl Broker {
     }
 }
 
+/// Messages that the broker has not answered: the window of events, every document's report, kept replies, state and status. The
+/// client has room for all of them from the start, and by its own choice for 65,535, which is 16 MB.
+const UNANSWERED_MAX: u16 = 128;
 /// The largest packet that the broker may send; larger ones it must drop.
 const INCOMING_BYTES_MAX: u32 = 1024 * 1024;
 /// The largest payload that is looked at.
@@ -287,6 +290,7 @@ fn options(
         .set_clean_start(true)
         .set_connect_timeout(CONNECT_WAIT)
         .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(INCOMING_BYTES_MAX))
+        .set_outgoing_inflight_upper_limit(UNANSWERED_MAX)
         .set_last_will(LastWill::new(
             topic,
             will.bytes,
