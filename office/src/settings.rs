@@ -191,6 +191,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_can_be_used() {
+        let settings = read(include_str!("../../config/office.toml")).unwrap();
+        assert_eq!(settings.silent_minutes, default_silent_minutes());
+        assert_eq!(settings.listen, default_listen());
+    }
+
+    #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
         let error = read("directory = \"d\"\ncolour = 3\n[broker]\nhost = \"localhost\"\nport = 1883\n");
         let text = error.unwrap_err().to_string();

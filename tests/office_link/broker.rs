@@ -317,7 +317,7 @@ async fn everything_arrives_although_the_broker_is_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_arrives_over_tls_with_the_cabinets_own_key() {
     let (broker, certificates) = Mosquitto::with_tls(&own_key());
-    let (security, transport) = (certificates.security(), certificates.office_transport());
+    let (security, transport) = (certificates.security(), certificates.transport("office"));
     survives_a_broker_killed_in_the_middle(broker, security, transport).await;
 }
 

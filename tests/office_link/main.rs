@@ -3,5 +3,6 @@
 
 mod broker;
 mod mosquitto;
+mod rules;
 mod support;
 mod sync;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -26,11 +25,16 @@ impl Drop for Mosquitto {
     }
 }
 
+/// Signs the certificates of one test.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    ca: String,
+}
+
 /// What the two ends need to speak TLS with it.
 pub(crate) struct Certificates {
-    ca: String,
+    authority: Authority,
     cabinet: String,
-    office: (String, String),
 }
 
 struct PublicKey(office_protocol::VerifyingKey);
@@ -45,18 +49,49 @@ impl PublicKeyData for PublicKey {
     }
 }
 
+impl Authority {
+    fn new() -> Self {
+        let key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "test CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&key).unwrap().pem();
+        Self {
+            issuer: Issuer::new(params, key),
+            ca,
+        }
+    }
+
+    fn leaf(name: &str, hosts: Vec<String>, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
+        let mut params = CertificateParams::new(hosts).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.extended_key_usages = vec![usage];
+        params
+    }
+
+    /// A certificate and its key.
+    fn issue(&self, params: CertificateParams) -> (String, String) {
+        // OpenSSL 3.0 does not read Ed25519 keys as rcgen writes them (PKCS#8 version 2).
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap().pem();
+        (certificate, key.serialize_pem())
+    }
+}
+
 impl Certificates {
     pub(crate) fn security(&self) -> Security {
         Security::Tls {
-            ca: self.ca.clone(),
+            ca: self.authority.ca.clone(),
             certificate: self.cabinet.clone(),
         }
     }
 
-    pub(crate) fn office_transport(&self) -> Transport {
-        let (certificate, key) = self.office.clone();
+    /// How a client of this name speaks with the broker.
+    pub(crate) fn transport(&self, name: &str) -> Transport {
+        let leaf = Authority::leaf(name, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth);
+        let (certificate, key) = self.authority.issue(leaf);
         Transport::tls_with_config(TlsConfiguration::Simple {
-            ca: self.ca.clone().into_bytes(),
+            ca: self.authority.ca.clone().into_bytes(),
             alpn: None,
             client_auth: Some((certificate.into_bytes(), key.into_bytes())),
         })
@@ -71,56 +106,31 @@ impl Mosquitto {
         broker
     }
 
+    /// With client certificates, and the rules of `config/`.
     pub(crate) fn with_tls(cabinet: &SigningKey) -> (Self, Certificates) {
         let mut broker = Self::new();
-        let ca_key = KeyPair::generate_for(&PKCS_ED25519).unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "test CA");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let ca = params.self_signed(&ca_key).unwrap().pem();
-        let issuer = Issuer::new(params, ca_key);
-        let leaf = |name: &str, hosts: Vec<String>, usage| {
-            let mut params = CertificateParams::new(hosts).unwrap();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params.extended_key_usages = vec![usage];
-            params
-        };
-        let with_key = |params: CertificateParams| {
-            // OpenSSL 3.0 does not read Ed25519 keys as rcgen writes them (PKCS#8 version 2).
-            let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-            let certificate = params.signed_by(&key, &issuer).unwrap().pem();
-            (certificate, key.serialize_pem())
-        };
-        let client = ExtendedKeyUsagePurpose::ClientAuth;
-        let server = leaf(
-            "localhost",
-            vec!["localhost".into()],
-            ExtendedKeyUsagePurpose::ServerAuth,
-        );
-        let (certificate, key) = with_key(server);
+        let authority = Authority::new();
+        let host = vec!["localhost".into()];
+        let server = Authority::leaf("localhost", host, ExtendedKeyUsagePurpose::ServerAuth);
+        let (certificate, key) = authority.issue(server);
+        let own = Authority::leaf("PORT-7", Vec::new(), ExtendedKeyUsagePurpose::ClientAuth);
+        let own = own.signed_by(&PublicKey(cabinet.verifying_key()), &authority.issuer);
         let certificates = Certificates {
-            cabinet: leaf("PORT-7", Vec::new(), client.clone())
-                .signed_by(&PublicKey(cabinet.verifying_key()), &issuer)
-                .unwrap()
-                .pem(),
-            office: with_key(leaf("office", Vec::new(), client)),
-            ca: ca.clone(),
+            cabinet: own.unwrap().pem(),
+            authority,
         };
-        let path = |name: &str, text: &str| {
+        let path = |name: &str, text: &str| -> String {
             let path = broker.directory.path().join(name);
             std::fs::write(&path, text).unwrap();
-            path
+            path.display().to_string()
         };
-        let (ca, certificate, key): (PathBuf, PathBuf, PathBuf) = (
-            path("ca.pem", &ca),
+        let rules = include_str!("../../config/mosquitto.acl");
+        broker.configure(&format!(
+            "cafile {}\ncertfile {}\nkeyfile {}\nacl_file {}\nrequire_certificate true\nuse_identity_as_username true\n",
+            path("ca.pem", &certificates.authority.ca),
             path("server.pem", &certificate),
             path("server.key", &key),
-        );
-        broker.configure(&format!(
-            "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\nuse_identity_as_username true\n",
-            ca.display(),
-            certificate.display(),
-            key.display()
+            path("mosquitto.acl", rules),
         ));
         broker.start();
         (broker, certificates)
