@@ -1,6 +1,7 @@
 //! The whole system on one machine.
 
 pub mod approval;
+pub mod attack;
 pub mod bench;
 pub mod broker;
 pub mod demo;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rehearsal::{bench, broker, demo, processes, simulation};
+use rehearsal::{attack, bench, broker, demo, processes, simulation};
 use tracing_subscriber::EnvFilter;
 
 /// The whole locker system on one machine
@@ -17,6 +17,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Arguments),
+    Attack(attack::Arguments),
     Broker(broker::Arguments),
     Hardware(bench::Arguments),
     Simulate(simulation::Arguments),
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         .init();
     match Arguments::parse().command {
         Command::Demo(arguments) => on_runtime(demo::run(arguments)),
+        Command::Attack(arguments) => attack::command(&arguments),
         Command::Hardware(arguments) => on_runtime(bench::run(arguments)),
         Command::Broker(arguments) => on_runtime(broker::run(arguments)),
         Command::Simulate(arguments) => simulation::command(&arguments),
