@@ -1,5 +1,7 @@
 //! The attacks, each as somebody would make it who knows everything but the key.
 
+use std::collections::BTreeSet;
+
 use firmware_protocol::secure::{Key, Keys, Secure};
 use firmware_protocol::{AnyCodec, Channel, Codec, Command, Family, Frame, Request};
 use rand_core::Rng;
@@ -7,10 +9,14 @@ use rand_core::Rng;
 use super::Attack;
 use super::scene::{BOARD, CHANNELS, Scene, Way};
 
-/// How many frames are guessed or shouted: about a minute at line rate.
-const SHOUTS: u32 = 20_000;
+/// How many frames are guessed or shouted at line rate: some ten seconds.
+const SHOUTS: u32 = 4_000;
 /// How many recorded frames are put together in every way.
-const SPLICED: usize = 24;
+const SPLICED: usize = 14;
+/// How many different frames are given back.
+const REFLECTED: usize = 1_000;
+/// How often a frame is sent, so that once the line is free.
+const TRIES: u32 = 10;
 /// How long a frame is held back, in milliseconds.
 const HELD_MS: u64 = 5_000;
 
@@ -49,12 +55,13 @@ fn play(scene: &mut Scene) {
 }
 
 fn reflect(scene: &mut Scene) {
-    let (up, down) = (scene.up.clone(), scene.down.clone());
-    for frame in up.iter().rev().take(400) {
-        scene.inject(frame);
+    let different = |frames: &[Vec<u8>]| BTreeSet::from_iter(frames.to_vec());
+    let (up, down) = (different(&scene.up), different(&scene.down));
+    for frame in up.into_iter().take(REFLECTED) {
+        scene.inject(&frame);
     }
-    for frame in down.iter().rev().take(100) {
-        scene.deceive(frame);
+    for frame in down.into_iter().take(REFLECTED) {
+        scene.deceive(&frame);
     }
 }
 
@@ -86,7 +93,9 @@ fn downgrade(scene: &mut Scene) {
 fn unlock_plainly(scene: &mut Scene, family: Family, lock: u8) {
     let mut codec = family.codec();
     if let Some(frame) = encoded(&mut codec, Command::Unlock(channel(lock))) {
-        scene.inject(&frame);
+        for _ in 0..TRIES {
+            scene.inject(&frame);
+        }
     }
 }
 

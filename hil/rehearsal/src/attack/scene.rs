@@ -41,6 +41,7 @@ struct Order {
 pub(super) struct Scene {
     pub(super) family: Family,
     pub(super) dice: ChaCha8Rng,
+    baud: u32,
     /// All that the controller has said, and the boards.
     pub(super) down: Vec<Vec<u8>>,
     pub(super) up: Vec<Vec<u8>>,
@@ -87,6 +88,7 @@ impl Scene {
         let mut scene = Self {
             family,
             dice: ChaCha8Rng::seed_from_u64(12),
+            baud,
             down: Vec::new(),
             up: Vec::new(),
             unlock: Vec::new(),
@@ -156,7 +158,8 @@ impl Scene {
         self.sent += 1;
         let heard = self.up.len();
         self.carry(frame);
-        self.run(6);
+        // A board needs 5 ms to begin, and its answer is at most twice as long.
+        self.run(8 + 3 * self.took_ms(frame));
         self.up[heard..].concat()
     }
 
@@ -164,7 +167,11 @@ impl Scene {
     pub(super) fn shout(&mut self, frame: &[u8]) {
         self.sent += 1;
         self.carry(frame);
-        self.run(3);
+        self.run(self.took_ms(frame));
+    }
+
+    fn took_ms(&self, frame: &[u8]) -> u64 {
+        (frame.len() as u64 * 10_000).div_ceil(u64::from(self.baud))
     }
 
     /// The attacker sends this to the controller.
