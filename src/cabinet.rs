@@ -13,6 +13,7 @@ mod credential;
 mod door;
 mod drop_off;
 mod guard;
+mod hardware;
 mod ledger;
 pub mod limits;
 mod placing;
@@ -81,6 +82,10 @@ pub struct Cabinet {
     /// When each lock was pulsed last since the start.
     pulsed: BTreeMap<CompartmentId, Monotonic>,
     boards_lost: BTreeSet<BoardId>,
+    /// At whose address another board answers as well.
+    addresses_shared: BTreeSet<BoardId>,
+    /// What feeds the cabinet, as far as a board has told.
+    mains: Option<bool>,
     ports_lost: BTreeSet<PortName>,
     peripherals_lost: BTreeSet<PortName>,
     online: bool,
@@ -117,6 +122,8 @@ impl Cabinet {
             items_seen: BTreeMap::new(),
             pulsed: BTreeMap::new(),
             boards_lost: BTreeSet::new(),
+            addresses_shared: BTreeSet::new(),
+            mains: None,
             ports_lost: BTreeSet::new(),
             peripherals_lost: BTreeSet::new(),
             online: false,
@@ -175,32 +182,17 @@ impl Cabinet {
             Input::UnlockAnswered { unlock, outcome } => self.unlock_answered(unlock, outcome),
             Input::BoardLost { board } => self.board_lost(board),
             Input::BoardFound { board } => self.board_found(board),
-            Input::PortLost { port } => {
-                if self.ports_lost.insert(port.clone()) {
-                    self.diagnose(EventBody::PortLost { port });
-                    self.raise(Alarm::PortLost, None);
-                }
+            Input::PortLost { port } => self.port_lost(port),
+            Input::PortFound { port } => self.port_found(port),
+            Input::PeripheralLost { port } => self.peripheral_lost(port),
+            Input::PeripheralFound { port } => self.peripheral_found(port),
+            Input::AddressShared { board, port, address } => self.address_shared(board, port, address),
+            Input::AddressAlone { board } => self.address_alone(board),
+            Input::Tampered { source } => {
+                self.diagnose(EventBody::Tampered { source });
+                self.raise(Alarm::Tampered, None);
             }
-            Input::PortFound { port } => {
-                if self.ports_lost.remove(&port) {
-                    self.diagnose(EventBody::PortFound { port });
-                    self.clear_if(self.ports_lost.is_empty(), Alarm::PortLost, None);
-                }
-            }
-            Input::PeripheralLost { port } => {
-                if self.peripherals_lost.insert(port.clone()) {
-                    self.diagnose(EventBody::PeripheralLost { port });
-                    self.raise(Alarm::PeripheralLost, None);
-                }
-            }
-            Input::PeripheralFound { port } => {
-                if self.peripherals_lost.remove(&port) {
-                    self.diagnose(EventBody::PeripheralFound { port });
-                    self.clear_if(self.peripherals_lost.is_empty(), Alarm::PeripheralLost, None);
-                }
-            }
-            Input::Tampered { source } => self.diagnose(EventBody::Tampered { source }),
-            Input::PowerChanged { mains } => self.diagnose(EventBody::PowerChanged { mains }),
+            Input::PowerChanged { mains } => self.power_changed(mains),
             Input::LinkChanged { online } => self.online = online,
             Input::Acknowledged { seq } => self.start_holds(seq),
             Input::ForgerySeen => self.raise(Alarm::Forgery, None),
@@ -328,22 +320,5 @@ impl Cabinet {
             self.clear(Alarm::StorageLow, None);
         }
         self.space = space;
-    }
-
-    fn board_lost(&mut self, board: BoardId) {
-        if self.boards_lost.insert(board) {
-            let boards = &self.config.boards;
-            self.seen_closed
-                .retain(|compartment, _| boards.get(compartment) != Some(&board));
-            self.diagnose(EventBody::BoardLost { board });
-            self.raise(Alarm::BoardLost, None);
-        }
-    }
-
-    fn board_found(&mut self, board: BoardId) {
-        if self.boards_lost.remove(&board) {
-            self.diagnose(EventBody::BoardFound { board });
-            self.clear_if(self.boards_lost.is_empty(), Alarm::BoardLost, None);
-        }
     }
 }

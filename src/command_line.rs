@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use office_protocol::enrolment::Identity;
 use tracing_subscriber::EnvFilter;
 
+use crate::bus_command::{self, BusCommand};
 use crate::daemon;
 use crate::journal::command::JournalCommand;
 use crate::secrets;
@@ -27,7 +28,7 @@ struct Arguments {
 }
 
 #[derive(Debug, clap::Args)]
-struct Configured {
+pub(crate) struct Configured {
     /// The settings file
     #[arg(
         long,
@@ -60,6 +61,9 @@ enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+    /// Looks for lock boards, listens to them, speaks to them; the daemon must be stopped
+    #[command(subcommand)]
+    Bus(BusCommand),
 }
 
 /// `arguments` begin with the program's name.
@@ -101,15 +105,17 @@ impl Failure {
     }
 }
 
-fn settings(configured: &Configured) -> Result<Settings, Failure> {
-    Settings::load(&configured.config).map_err(|error| Failure::new(78, error))
+impl Configured {
+    pub(crate) fn load(&self) -> Result<Settings, Failure> {
+        Settings::load(&self.config).map_err(|error| Failure::new(78, error))
+    }
 }
 
 fn obey(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Run(configured) => serve(settings(&configured)?),
+        Command::Run(configured) => serve(configured.load()?),
         Command::Check(configured) => {
-            let settings = settings(&configured)?;
+            let settings = configured.load()?;
             daemon::catalogue(settings.catalogue.as_deref())
                 .map_err(|error| Failure::new(error.exit_code(), error))?;
             println!(
@@ -120,8 +126,8 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Identity(configured) => {
-            let key = secrets::identity(&settings(&configured)?.secrets)
-                .map_err(|error| Failure::new(74, error))?;
+            let key =
+                secrets::identity(&configured.load()?.secrets).map_err(|error| Failure::new(74, error))?;
             let identity = Identity {
                 key: key.verifying_key(),
             };
@@ -130,13 +136,13 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Enrol { configured, bundle } => {
-            let enrolled = secrets::enrol(&settings(&configured)?.secrets, &bundle)
+            let enrolled = secrets::enrol(&configured.load()?.secrets, &bundle)
                 .map_err(|error| Failure::new(78, error))?;
             println!("enrolled as {}", enrolled.cabinet);
             Ok(ExitCode::SUCCESS)
         }
         Command::Journal { configured, command } => {
-            let directory = settings(&configured)?.directory.join("journal");
+            let directory = configured.load()?.directory.join("journal");
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
             Ok(ExitCode::from(command.run(
                 &directory,
@@ -144,6 +150,7 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
                 &mut std::io::stderr(),
             )))
         }
+        Command::Bus(command) => bus_command::run(command),
     }
 }
 

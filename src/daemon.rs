@@ -7,6 +7,7 @@
 mod deciding;
 mod history;
 mod out_of_service;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -149,7 +150,8 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let _screen_stays = views.clone();
     let (tip, tips) = watch::channel(engine.cabinet().ledger().tip.seq);
     let (keys, known_keys) = watch::channel(enrolment.keys.clone());
-    let (state, states) = watch::channel(None);
+    let (state, decided) = watch::channel(None);
+    let (counted, states) = watch::channel(None);
     let (reported, reports) = watch::channel(BTreeMap::new());
     let (index_allowed, allowed) = watch::channel(false);
     let (stop, stopping) = watch::channel(false);
@@ -157,7 +159,8 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     prepare_ahead(engine.preparer());
     let mut bus_master = BusMaster::new(settings.layout.clone(), BusSettings::default());
     bus_master.give_keys(*clock::draw_secret()?, &board_keys(&settings)?);
-    let (bus_view, _unwatched) = watch::channel(bus_master.view());
+    let (bus_view, bus_views) = watch::channel(bus_master.view());
+    tokio::spawn(traffic::run(decided, bus_views, counted, traffic::COUNTS_EVERY));
     tokio::spawn(boards::task::run(
         bus_master,
         settings.lock_ports.clone(),
@@ -259,7 +262,7 @@ fn board_keys(settings: &Settings) -> Result<BTreeMap<BoardId, Keys>, SecretsErr
 }
 
 /// Opens the journal on a blocking thread: reading and syncing may take long.
-async fn open(
+pub(crate) async fn open(
     settings: &Settings,
     enrolment: &Enrolment,
     catalogue: &Catalogue,

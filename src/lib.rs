@@ -44,6 +44,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 pub mod boards;
+mod bus_command;
 pub mod cabinet;
 pub mod catalogue;
 pub mod clock;

@@ -1,5 +1,9 @@
 //! A serial port that is opened, carried and opened again when it vanishes: the only file that names tokio_serial (IO).
 //!
+//! Where the setting asks for it, the port's driver is told that the line is RS-485 (`TIOCSRS485`), so that it switches the
+//! direction at the end of the last bit, which no program can. A port that does not know of it is used as it is: most USB adapters
+//! switch by themselves.
+//!
 //! `flush` and `shutdown` are never called: both run a blocking `tcdrain` inside the asynchronous poll. Modem
 //! lines are left alone: pseudo-terminals have none.
 
@@ -7,6 +11,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serial2::KeepSettings;
+use serial2::rs4xx::Rs485Config;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -29,6 +35,8 @@ pub struct PortSettings {
     pub path: PathBuf,
     /// Its speed, 8N1.
     pub baud: u32,
+    /// Whether the port's driver is told to switch the direction of an RS-485 line.
+    pub rs485: bool,
 }
 
 /// What a port says.
@@ -131,6 +139,8 @@ async fn discard(writes: &mut mpsc::Receiver<Vec<u8>>) {
 }
 
 fn open(settings: &PortSettings) -> Result<SerialStream, PortError> {
+    // Held until the port is open for good: a driver may forget the mode when nobody has it open.
+    let _told = settings.rs485.then(|| switch_direction(settings));
     let path = settings.path.to_string_lossy();
     let port = tokio_serial::new(path, settings.baud)
         .open_native_async()
@@ -138,6 +148,18 @@ fn open(settings: &PortSettings) -> Result<SerialStream, PortError> {
     // Stale bytes wait in the buffer of a port that nobody had open.
     port.clear(ClearBuffer::All).map_err(PortError::Open)?;
     Ok(port)
+}
+
+/// Tells the driver that this is an RS-485 line. Comes first: afterwards nobody else may open the port.
+fn switch_direction(settings: &PortSettings) -> io::Result<serial2::SerialPort> {
+    let told = serial2::SerialPort::open(&settings.path, KeepSettings).and_then(|port| {
+        port.set_rs4xx_mode(Rs485Config::new())?;
+        Ok(port)
+    });
+    if let Err(error) = &told {
+        tracing::warn!(port = %settings.path.display(), %error, "the port cannot switch the line's direction; it is used as it is");
+    }
+    told
 }
 
 /// Carries bytes both ways until the port fails; none if nobody wants it any more.

@@ -12,6 +12,7 @@ use firmware_protocol::{Board, Channel, Family, Polarity};
 use office_protocol::event::CompartmentLayout;
 use office_protocol::{BoardId, CompartmentId, PortName, TopicRoot};
 use thiserror::Error;
+use toml::Spanned;
 
 use crate::boards::layout::{BusBoard, BusLock, BusPort, Layout, LayoutError, Supply};
 use crate::clock::Trust;
@@ -191,17 +192,12 @@ impl Source<'_> {
                 .map_err(|error| self.wrong(root.span().start, format!("{error}")))?,
         };
         let compartments = read.compartments.iter().map(|entry| entry.get_ref());
+        let lock_ports = read.lock_ports.iter().map(|port| self.lock_port(port));
+        let lock_ports = lock_ports.collect::<Result<_, _>>()?;
         Ok(Settings {
             secrets: read.cabinet.secrets,
             layout,
-            lock_ports: read
-                .lock_ports
-                .iter()
-                .map(|port| PortSettings {
-                    path: port.get_ref().path.clone(),
-                    baud: baud(port.get_ref()),
-                })
-                .collect(),
+            lock_ports,
             boards: compartments
                 .clone()
                 .map(|place| (place.id, place.board))
@@ -222,6 +218,7 @@ impl Source<'_> {
                     port: PortSettings {
                         path: scanner.path,
                         baud: scanner.baud,
+                        rs485: false,
                     },
                     start: scanner.start,
                 })
@@ -250,19 +247,11 @@ impl Source<'_> {
         let mut ports = Vec::new();
         for entry in &read.lock_ports {
             let port = entry.get_ref();
-            let family = Family::named(port.family.get_ref()).ok_or_else(|| {
-                let known: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
-                let problem = format!(
-                    "no family of boards is called {:?}: write one of {}",
-                    port.family.get_ref(),
-                    known.join(", ")
-                );
-                self.wrong(port.family.span().start, problem)
-            })?;
+            let family = self.family(port)?;
             ports.push(BusPort {
                 name: port.name.clone(),
                 family,
-                baud: baud(port),
+                baud: self.baud(port)?,
                 echo: port.echo,
             });
         }
@@ -297,6 +286,38 @@ impl Source<'_> {
             .map_err(|error| self.wrong(culprit(read, &error), error.to_string()))
     }
 
+    fn family(&self, port: &fragment::LockPort) -> Result<Family, SettingsError> {
+        Family::named(port.family.get_ref()).ok_or_else(|| {
+            let known: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
+            let problem = format!(
+                "no family of boards is called {:?}: write one of {}",
+                port.family.get_ref(),
+                known.join(", ")
+            );
+            self.wrong(port.family.span().start, problem)
+        })
+    }
+
+    fn baud(&self, port: &fragment::LockPort) -> Result<u32, SettingsError> {
+        let usual = self.family(port)?.profile().baud;
+        port.baud.or(usual).filter(|baud| *baud > 0).ok_or_else(|| {
+            let problem = format!(
+                "no document names the speed of {} boards: write baud = 9600, or what they are set to",
+                port.family.get_ref()
+            );
+            self.wrong(port.family.span().start, problem)
+        })
+    }
+
+    fn lock_port(&self, port: &Spanned<fragment::LockPort>) -> Result<PortSettings, SettingsError> {
+        let port = port.get_ref();
+        Ok(PortSettings {
+            path: port.path.clone(),
+            baud: self.baud(port)?,
+            rs485: port.rs485,
+        })
+    }
+
     fn names_apart(&self, read: &File) -> Result<(), SettingsError> {
         for (index, scanner) in read.scanners.iter().enumerate() {
             let name = &scanner.get_ref().name;
@@ -311,11 +332,6 @@ impl Source<'_> {
         }
         Ok(())
     }
-}
-
-fn baud(port: &fragment::LockPort) -> u32 {
-    let usual = || Family::named(port.family.get_ref()).map_or(9600, |family| family.profile().baud);
-    port.baud.unwrap_or_else(usual)
 }
 
 fn board(read: &fragment::Board) -> BusBoard {

@@ -75,7 +75,11 @@ impl Bus {
         let clock = move || Monotonic::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap());
         tokio::spawn(task::run(
             master,
-            vec![PortSettings { path, baud: 9600 }],
+            vec![PortSettings {
+                path,
+                baud: 9600,
+                rs485: false,
+            }],
             clock,
             wanted,
             sender,
@@ -246,7 +250,11 @@ async fn a_scanner_is_read_lost_and_found() {
     let (sender, mut reports) = mpsc::channel(16);
     let start = Instant::now();
     let clock = move || Monotonic::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap());
-    let settings = PortSettings { path, baud: 115_200 };
+    let settings = PortSettings {
+        path,
+        baud: 115_200,
+        rs485: false,
+    };
     let name = "scanner".parse().unwrap();
     tokio::spawn(scanner::task::run(
         name,

@@ -83,7 +83,11 @@ impl Bus {
         let (views, _view) = watch::channel(master.view());
         let start = Instant::now();
         let clock = move || Monotonic::from_millis(u64::try_from(start.elapsed().as_millis()).unwrap());
-        let paths = vec![PortSettings { path, baud: BAUD }];
+        let paths = vec![PortSettings {
+            path,
+            baud: BAUD,
+            rs485: false,
+        }];
         tokio::spawn(task::run(master, paths, clock, wanted, sender, views));
         Self {
             port,

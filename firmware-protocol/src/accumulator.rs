@@ -14,6 +14,11 @@ pub enum Scan<T> {
         /// How many, at least one.
         length: usize,
     },
+    /// A whole frame, but of another conversation: it means nothing without a request that is not open.
+    Foreign {
+        /// How many bytes it took.
+        length: usize,
+    },
     /// A whole frame.
     Frame {
         /// How many bytes it took.
@@ -21,6 +26,63 @@ pub enum Scan<T> {
         /// What it says.
         content: T,
     },
+}
+
+/// One frame cut out of what was collected.
+pub(crate) enum Cut<'a> {
+    Incomplete,
+    Noise,
+    Whole(&'a [u8]),
+}
+
+impl<'a> Cut<'a> {
+    /// The frame that begins with `header` and has so many bytes, as far as these are known, if `good` says
+    /// that it is one. A length of which no frame is (0) makes it noise.
+    pub(crate) fn new(
+        bytes: &'a [u8],
+        header: &[u8],
+        length: Option<usize>,
+        good: impl FnOnce(&[u8]) -> bool,
+    ) -> Self {
+        let begun = bytes.len().min(header.len());
+        match length {
+            _ if bytes[..begun] != header[..begun] => Self::Noise,
+            Some(length) if length == 0 || length > FRAME_MAX => Self::Noise,
+            Some(length) => match bytes.get(..length) {
+                Some(frame) if good(frame) => Self::Whole(frame),
+                Some(_) => Self::Noise,
+                None => Self::Incomplete,
+            },
+            None => Self::Incomplete,
+        }
+    }
+
+    /// What the frame says; one that says nothing is noise.
+    pub(crate) fn read<T>(self, says: impl FnOnce(&[u8]) -> Option<T>) -> Scan<T> {
+        match self {
+            Self::Incomplete => Scan::Incomplete,
+            Self::Noise => Scan::Noise,
+            Self::Whole(frame) => says(frame).map_or(Scan::Noise, |content| Scan::Frame {
+                length: frame.len(),
+                content,
+            }),
+        }
+    }
+
+    /// What the frame says to who expects it; to others it is foreign.
+    pub(crate) fn read_expected<T>(self, says: impl FnOnce(&[u8]) -> Option<T>) -> Scan<T> {
+        match self {
+            Self::Incomplete => Scan::Incomplete,
+            Self::Noise => Scan::Noise,
+            Self::Whole(frame) => {
+                let length = frame.len();
+                says(frame).map_or(Scan::Foreign { length }, |content| Scan::Frame {
+                    length,
+                    content,
+                })
+            }
+        }
+    }
 }
 
 const CAPACITY: usize = 2 * FRAME_MAX;
@@ -72,6 +134,7 @@ impl Accumulator {
                     self.start += length.clamp(1, pending.len());
                     return Some(content);
                 }
+                Scan::Foreign { length } => self.start += length.clamp(1, pending.len()),
                 Scan::Incomplete if !ended && pending.len() < FRAME_MAX => return None,
                 Scan::Incomplete | Scan::Noise => self.drop_noise(1),
                 Scan::Rubbish { length } => self.drop_noise(length.clamp(1, pending.len())),

@@ -71,6 +71,7 @@ impl EightyA {
                 channel: Channel::new(lock)?,
                 result: UnlockResult::Taken,
                 door: door(last)?,
+                item: None,
             }),
             (REPORT, _) | (REPORT_OR_VERSION, Dialect::Shuoming) => Some(Content::Unasked {
                 channel: Channel::new(lock)?,
@@ -137,7 +138,7 @@ fn packed_answer(bytes: &[u8], channels: u8) -> Option<Answer> {
     let closed = frame[2..groups + 2]
         .iter()
         .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-    let known = all_bits(channels);
+    let known = Channel::bits(channels);
     let doors = DoorMap {
         known,
         open: known & !closed,
@@ -145,22 +146,13 @@ fn packed_answer(bytes: &[u8], channels: u8) -> Option<Answer> {
     let state = BoardState {
         channels,
         doors,
-        items: None,
-        tampered: None,
+        ..BoardState::default()
     };
     Some(Answer {
         board: Board(frame[1]),
         sequence: 0,
         content: Content::State(state),
     })
-}
-
-const fn all_bits(channels: u8) -> u64 {
-    if channels >= 64 {
-        u64::MAX
-    } else {
-        (1 << channels) - 1
-    }
 }
 
 /// The short frame at the start of `bytes`, if its checksum fits.
@@ -172,19 +164,9 @@ fn short(bytes: &[u8]) -> Option<[u8; SHORT]> {
 impl Codec for EightyA {
     fn profile(&self) -> Profile {
         Profile {
-            baud: 9600,
             boards: (1, 32),
             channels_max: 50,
-            reply_typical_ms: 200,
-            reply_limit_ms: 1000,
-            unlock_limit_ms: 1000,
-            silence_ms: 25,
-            gap_us: 0,
-            unlock_answered: true,
-            reads_one: true,
-            packed_unknown: false,
-            items: false,
-            protected: false,
+            ..Profile::PLAIN
         }
     }
 
@@ -197,7 +179,9 @@ impl Codec for EightyA {
             Command::ReadAll { .. } => (READ, 0, READ_FUNCTION),
             Command::SetReports(on) if kecheng => (REPORTS, 1, u8::from(on)),
             Command::ReadVersion if kecheng => (REPORT_OR_VERSION, 0, VERSION_FUNCTION),
-            Command::SetReports(_) | Command::ReadVersion | Command::Handshake => return Err(Unsupported),
+            Command::SetReports(_) | Command::ReadVersion | Command::AllOff | Command::Handshake => {
+                return Err(Unsupported);
+            }
         };
         frame.extend(&[header, request.board.0, lock, function]);
         frame.push_xor();
@@ -212,6 +196,7 @@ impl Codec for EightyA {
             | Command::ReadDoor(_)
             | Command::SetReports(_)
             | Command::ReadVersion
+            | Command::AllOff
             | Command::Handshake => SHORT,
         }
     }
@@ -295,6 +280,7 @@ impl Codec for EightyA {
                 channel,
                 door,
                 result: UnlockResult::Taken,
+                item: _,
             } => (UNLOCK, channel.number(), state(door)),
             Content::AllUnlocked => (UNLOCK, 0, self.unlock_function()),
             Content::Door { channel, door } => (READ, channel.number(), state(door)),
@@ -303,7 +289,7 @@ impl Codec for EightyA {
             Content::Version([first, second]) if kecheng => (REPORT_OR_VERSION, first, second),
             Content::State(state) => {
                 frame.extend(&[READ, answer.board.0]);
-                let closed = !state.doors.open & all_bits(state.channels);
+                let closed = !state.doors.open & Channel::bits(state.channels);
                 for group in (0..state_bytes(state.channels)).rev() {
                     frame.push(closed.to_le_bytes()[group]);
                 }
@@ -317,6 +303,7 @@ impl Codec for EightyA {
             }
             | Content::ReportsSet(_)
             | Content::Version(_)
+            | Content::AllOff
             | Content::Handshake => return Err(Unsupported),
         };
         frame.extend(&[header, answer.board.0, lock, last]);

@@ -3,16 +3,23 @@
 use core::fmt;
 
 use crate::accumulator::Scan;
+use crate::dingchang::{Dingchang, Ways};
+use crate::dongcheng::Dongcheng;
 use crate::eighty_a::{Dialect, EightyA};
 use crate::frame::Frame;
+use crate::kerong_cu16::Cu16;
+use crate::kerong_cu48::{Cu48, Model};
+use crate::modbus_relay::ModbusRelay;
 use crate::secure::Secure;
-use crate::words::{Answer, Board, Command, Request};
+use crate::winnsen::Winnsen;
+use crate::wkly::Wkly;
+use crate::words::{Answer, Board, Channel, Command, Request};
 
 /// What a family prescribes: constants of its documents, never of one site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// The usual speed of the line; 8 data bits, no parity, one stop bit.
-    pub baud: u32,
+    /// The usual speed of the line, where a document names one; 8 data bits, no parity, one stop bit.
+    pub baud: Option<u32>,
     /// The lowest and highest board address.
     pub boards: (u8, u8),
     /// The most locks that one board may have.
@@ -21,22 +28,71 @@ pub struct Profile {
     pub reply_typical_ms: u16,
     /// When to give up waiting for a read, in milliseconds.
     pub reply_limit_ms: u16,
+    /// How soon a board usually begins to answer an unlock, in milliseconds.
+    pub unlock_typical_ms: u16,
     /// When to give up waiting for an unlock: some boards answer only after the pulse. In milliseconds.
     pub unlock_limit_ms: u16,
     /// Silence inside a frame after which it is over, in milliseconds.
     pub silence_ms: u16,
     /// Silence that must be kept before each request, in microseconds.
     pub gap_us: u32,
+    /// How long the board drives a solenoid for one unlock, in milliseconds.
+    pub pulse_ms: u16,
     /// Whether an unlock is answered at all.
-    pub unlock_answered: bool,
+    pub unlock_answer: UnlockAnswer,
     /// Whether one door can be read by itself; otherwise reads are packed ones.
     pub reads_one: bool,
+    /// Whether all doors can be read at once; otherwise they are read one by one.
+    pub reads_all: bool,
     /// Whether the packed answer tells an unconnected sensor from a closed door.
     pub packed_unknown: bool,
     /// Whether the board has item sensors.
     pub items: bool,
+    /// Whether it tells of its case's contact and of shocks.
+    pub tamper: bool,
+    /// Whether it tells mains from battery.
+    pub power: bool,
+    /// Whether outputs may have been left on, so that [`crate::Command::AllOff`] is sent once at first.
+    pub left_on: bool,
     /// Whether commands are authenticated: no vendor's are.
     pub protected: bool,
+}
+
+impl Profile {
+    /// What holds where a family's documents say nothing else: silences and patience as the 8A/80 family's
+    /// document has them, both reads, an answer to each unlock, nothing beside doors.
+    pub(crate) const PLAIN: Self = Self {
+        baud: Some(9600),
+        boards: (1, 32),
+        channels_max: Channel::MAX,
+        reply_typical_ms: 200,
+        reply_limit_ms: 1000,
+        unlock_typical_ms: 100,
+        unlock_limit_ms: 1000,
+        silence_ms: 25,
+        gap_us: 0,
+        pulse_ms: 500,
+        unlock_answer: UnlockAnswer::Always,
+        reads_one: true,
+        reads_all: true,
+        packed_unknown: false,
+        items: false,
+        tamper: false,
+        power: false,
+        left_on: false,
+        protected: false,
+    };
+}
+
+/// Whether boards of a family answer an unlock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnlockAnswer {
+    /// Each one: silence is a fault.
+    Always,
+    /// Some firmware does, some does not: silence says nothing.
+    Sometimes,
+    /// None: nothing is waited for.
+    Never,
 }
 
 /// A board of which one side of a dialogue speaks: its own address and how many locks it has.
@@ -96,6 +152,19 @@ pub trait Codec {
     /// # Errors
     /// The family has no frame for this.
     fn encode_answer(&mut self, answer: &Answer, frame: &mut Frame) -> Result<(), Unsupported>;
+}
+
+/// How many channels of an answer that tells of `has` count: those that were asked for. An answer that tells of
+/// fewer keeps its own number, and so does not answer.
+pub(crate) fn covered(expecting: Option<&Request>, board: Board, has: u8) -> u8 {
+    match expecting {
+        Some(Request {
+            board: asked,
+            command: Command::ReadAll { channels },
+            ..
+        }) if *asked == board && *channels <= has => *channels,
+        Some(_) | None => has,
+    }
 }
 
 macro_rules! families {
@@ -175,6 +244,24 @@ families! {
     Shuoming, "8a80-shuoming", EightyA, EightyA::new(Dialect::Shuoming);
     /// 8A/80, Kecheng: unlock function 33, reports 81 that can be turned off, version query 82.
     Kecheng, "8a80-kecheng", EightyA, EightyA::new(Dialect::Kecheng);
+    /// WKLY: Yunchuan and others.
+    Wkly, "wkly", Wkly, Wkly;
+    /// KERONG CU16 and CU12.
+    Cu16, "kerong-cu16", Cu16, Cu16;
+    /// KERONG CU48 and CU24.
+    Cu48, "kerong-cu48", Cu48, Cu48::new(Model::Cu48);
+    /// KERONG CU48B: other command bytes.
+    Cu48b, "kerong-cu48b", Cu48, Cu48::new(Model::Cu48b);
+    /// Dingchang DC, 12 locks.
+    Dingchang12, "dingchang-12", Dingchang, Dingchang::new(Ways::Twelve);
+    /// Dingchang DC, 24 locks.
+    Dingchang24, "dingchang-24", Dingchang, Dingchang::new(Ways::TwentyFour);
+    /// Winnsen.
+    Winnsen, "winnsen", Winnsen, Winnsen;
+    /// Dongcheng, in postal cabinets.
+    Dongcheng, "dongcheng", Dongcheng, Dongcheng;
+    /// Modbus RTU boards of relays and inputs.
+    ModbusRelay, "modbus-relay", ModbusRelay, ModbusRelay;
     /// Our own, the only one that is authenticated. It needs a key for each board.
     LockerdSecure, "lockerd-secure", Secure, Secure::new();
 }

@@ -41,12 +41,32 @@ impl Frame {
     pub fn push_xor(&mut self) {
         self.push(xor(self));
     }
+
+    /// Appends `bytes` bytes of a bit map, the lowest eight bits first.
+    pub fn push_low_first(&mut self, bits: u64, bytes: usize) {
+        self.extend(&bits.to_le_bytes()[..bytes.min(8)]);
+    }
 }
 
 /// The XOR of some bytes.
 #[must_use]
 pub fn xor(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum ^ byte)
+}
+
+/// The low byte of the sum of some bytes.
+#[must_use]
+pub fn sum(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
+}
+
+/// The bit map in at most eight bytes, of which the first holds the lowest bits.
+#[must_use]
+pub fn low_first(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .rev()
+        .fold(0, |bits, byte| bits << 8 | u64::from(*byte))
 }
 
 impl Default for Frame {

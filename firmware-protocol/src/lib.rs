@@ -18,11 +18,14 @@
 //!
 //! - addresses from 0 or 1 ([`Profile::boards`]), channels from 0 or 1 (convert in the codec);
 //! - 1 = open or 1 = closed (convert); switches of the other kind are the caller's ([`DoorReading::with`]);
-//! - no answer to an unlock ([`Profile::unlock_answered`], [`Codec::answer_length`] 0), answers after the
-//!   pulse ([`Profile::unlock_limit_ms`]), no single reads ([`Profile::reads_one`]);
+//! - no answer to an unlock, or only by some firmware ([`Profile::unlock_answer`], [`Codec::answer_length`] 0),
+//!   answers after the pulse ([`Profile::unlock_limit_ms`]), no single or no packed reads
+//!   ([`Profile::reads_one`], [`Profile::reads_all`]);
 //! - frames whose length or meaning depends on what was asked, and families without a checksum, whose
-//!   answers count only if they fit it (`expecting` in [`Codec::scan_answer`]);
-//! - numbered requests ([`Request::sequence`]), item sensors and tamper bits ([`BoardState`]);
+//!   answers count only if they fit it (`expecting` in [`Codec::scan_answer`]); whole frames that mean nothing
+//!   without a request ([`Scan::Foreign`]);
+//! - numbered requests ([`Request::sequence`]), item sensors, tamper, shock and power ([`BoardState`]);
+//! - relays that may have been left on ([`Profile::left_on`], [`Command::AllOff`]);
 //! - sessions, keys and counters per board: a codec serves one line and may remember, and may want a handshake
 //!   before a request ([`Codec::owes`]): [`secure`].
 //!
@@ -32,15 +35,22 @@
 #![no_std]
 
 mod accumulator;
+pub mod dingchang;
+pub mod dongcheng;
 pub mod eighty_a;
 mod family;
 mod frame;
+pub mod kerong_cu16;
+pub mod kerong_cu48;
+pub mod modbus_relay;
 pub mod secure;
+pub mod winnsen;
+pub mod wkly;
 mod words;
 
 pub use accumulator::{Accumulator, Scan};
-pub use family::{AnyCodec, Codec, Family, Profile, Station, Unsupported};
-pub use frame::{FRAME_MAX, Frame, xor};
+pub use family::{AnyCodec, Codec, Family, Profile, Station, UnlockAnswer, Unsupported};
+pub use frame::{FRAME_MAX, Frame, low_first, sum, xor};
 pub use words::{
     Answer, Board, BoardState, Channel, Command, Content, DoorMap, DoorReading, Polarity, Request,
     UnlockResult,

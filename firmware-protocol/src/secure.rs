@@ -24,7 +24,7 @@ pub use responder::{INSTALLATION_MS, Nameplate, Responder, SESSION_MS};
 use crate::accumulator::Scan;
 use crate::family::{Codec, Profile, Station, Unsupported};
 use crate::frame::Frame;
-use crate::words::{Answer, Board, Channel, Command, Request};
+use crate::words::{Answer, Board, Command, Request};
 
 use packet::{FRAMING, GREETING, HEADER, TAG};
 
@@ -51,19 +51,16 @@ impl Secure {
 impl Codec for Secure {
     fn profile(&self) -> Profile {
         Profile {
-            baud: 115_200,
+            baud: Some(115_200),
             boards: (1, 254),
-            channels_max: Channel::MAX,
             reply_typical_ms: 25,
             reply_limit_ms: 250,
             unlock_limit_ms: 500,
             silence_ms: 20,
-            gap_us: 0,
-            unlock_answered: true,
-            reads_one: true,
             packed_unknown: true,
             items: true,
             protected: true,
+            ..Profile::PLAIN
         }
     }
 
@@ -82,7 +79,7 @@ impl Codec for Secure {
             Command::ReadDoor(_) | Command::ReadVersion => sealed(3),
             Command::ReadAll { channels } => sealed(3 + 3 * content::map_bytes(channels)),
             Command::Handshake => FRAMING + GREETING + Offer::LENGTH + TAG,
-            Command::UnlockAll | Command::SetReports(_) => 0,
+            Command::UnlockAll | Command::SetReports(_) | Command::AllOff => 0,
         }
     }
 

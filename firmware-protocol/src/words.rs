@@ -35,6 +35,16 @@ impl Channel {
         1 << (self.0 - 1)
     }
 
+    /// The bits of all channels of a board with `count` locks.
+    #[must_use]
+    pub const fn bits(count: u8) -> u64 {
+        if count >= Self::MAX {
+            u64::MAX
+        } else {
+            (1 << count) - 1
+        }
+    }
+
     /// The channels of a board with `count` locks, in order.
     pub fn all(count: u8) -> impl Iterator<Item = Self> {
         (1..=count.min(Self::MAX)).map(Self)
@@ -113,7 +123,7 @@ impl DoorMap {
 }
 
 /// Everything a board says about itself in one packed answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct BoardState {
     /// How many channels the answer covers.
     pub channels: u8,
@@ -121,8 +131,12 @@ pub struct BoardState {
     pub doors: DoorMap,
     /// Which compartments hold something (bit 0 is channel 1), for families with item sensors.
     pub items: Option<u64>,
-    /// Whether the board was tampered with or shaken, for families that say so.
+    /// Whether the contact of its case is open, for families that say so.
     pub tampered: Option<bool>,
+    /// Whether it is shaken, for families that say so.
+    pub shaken: Option<bool>,
+    /// Whether it is fed by the mains (otherwise by a battery), for families that say so.
+    pub mains: Option<bool>,
 }
 
 /// What the controller asks of one board.
@@ -154,6 +168,8 @@ pub enum Command {
     SetReports(bool),
     /// Ask for the firmware's version.
     ReadVersion,
+    /// Put every output at rest, for boards whose outputs could have been left on.
+    AllOff,
     /// A step of the family's own, before or between others: sets up a session, or changes a key.
     Handshake,
 }
@@ -180,6 +196,8 @@ pub enum Content {
         result: UnlockResult,
         /// What the door sensor said afterwards, in the documented polarity.
         door: DoorReading,
+        /// Whether something is inside, where the answer says so.
+        item: Option<bool>,
     },
     /// To [`Command::UnlockAll`].
     AllUnlocked,
@@ -196,6 +214,8 @@ pub enum Content {
     ReportsSet(bool),
     /// To [`Command::ReadVersion`]: two bytes, meaning as the vendor likes.
     Version([u8; 2]),
+    /// To [`Command::AllOff`].
+    AllOff,
     /// To [`Command::Handshake`]: the step was taken, and [`crate::Codec::owes`] says what comes next.
     Handshake,
     /// Said unasked: a door may have changed. To be proven with a read.
@@ -234,6 +254,7 @@ impl Answer {
             (Command::SetReports(asked), Content::ReportsSet(set)) => asked == set,
             (Command::UnlockAll, Content::AllUnlocked)
             | (Command::ReadVersion, Content::Version(_))
+            | (Command::AllOff, Content::AllOff)
             | (Command::Handshake, Content::Handshake) => true,
             (
                 Command::Unlock(_)
@@ -242,6 +263,7 @@ impl Answer {
                 | Command::ReadAll { .. }
                 | Command::SetReports(_)
                 | Command::ReadVersion
+                | Command::AllOff
                 | Command::Handshake,
                 Content::Unlocked { .. }
                 | Content::AllUnlocked
@@ -249,6 +271,7 @@ impl Answer {
                 | Content::State(_)
                 | Content::ReportsSet(_)
                 | Content::Version(_)
+                | Content::AllOff
                 | Content::Handshake
                 | Content::Unasked { .. },
             ) => false,

@@ -104,6 +104,7 @@ fn unlock_answers() {
         channel: channel(1),
         result: UnlockResult::Taken,
         door,
+        item: None,
     };
     let asked = Some(Command::Unlock(channel(1)));
     for family in [Family::Shuoming, Family::Kecheng] {
@@ -163,8 +164,7 @@ fn packed_reads_follow_the_number_of_locks() {
         Content::State(BoardState {
             channels,
             doors: DoorMap { known, open },
-            items: None,
-            tampered: None,
+            ..BoardState::default()
         })
     };
     for family in [Family::Shuoming, Family::Kecheng] {

@@ -16,8 +16,10 @@ use crate::time::Timestamp;
 
 mod body;
 mod subject;
+mod words;
 pub use body::*;
 pub use subject::{Subject, subjects};
+pub use words::*;
 
 /// Whether the cabinet had reason to believe its clock when it wrote a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,9 @@ pub struct CabinetState {
     pub boards: Vec<BoardState>,
     /// Ports that are gone.
     pub ports_lost: Vec<PortName>,
+    /// Whether the mains feed the cabinet (otherwise a battery), where a board tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mains: Option<bool>,
     /// Alarms that stand.
     pub alarms: Vec<StandingAlarm>,
 }
@@ -37,6 +40,9 @@ pub struct CompartmentState {
     /// The last reading; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<bool>,
+    /// Whether the item sensor sees something inside, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item: Option<bool>,
     /// Out of service.
     pub withdrawn: bool,
 }
@@ -64,6 +70,36 @@ pub struct BoardState {
     pub id: BoardId,
     /// Whether it answers.
     pub answering: bool,
+    /// Another board answers at its address as well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+    /// How the exchanges with it have gone since the start of the daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<BoardTraffic>,
+}
+
+/// How the exchanges with one lock board have gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BoardTraffic {
+    /// Whether its commands are authenticated on the wire.
+    pub protected: bool,
+    /// Requests sent.
+    pub asked: u64,
+    /// Answers that fitted.
+    pub answered: u64,
+    /// Requests that nothing came to in time.
+    pub unanswered: u64,
+    /// Requests that only rubbish came to.
+    pub garbled: u64,
+    /// Frames from it that answered nothing.
+    pub stray: u64,
+    /// What it said unasked.
+    pub unasked: u64,
+    /// Pulses sent.
+    pub pulses: u64,
+    /// How long it takes to answer a read, at its slowest of late, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_ms: Option<u64>,
 }
 
 /// An alarm that stands.

@@ -166,6 +166,10 @@ fn events() -> Vec<(&'static str, Value)> {
         ),
         ("board-lost", json!({ "board": 1 })),
         ("board-found", json!({ "board": 1 })),
+        (
+            "address-shared",
+            json!({ "board": 1, "port": "locks", "address": 3 }),
+        ),
         ("port-lost", json!({ "port": "locks" })),
         ("port-found", json!({ "port": "locks" })),
         ("peripheral-lost", json!({ "port": "scanner" })),
@@ -358,6 +362,21 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         "ports_lost": ["scanner"],
         "alarms": [{ "alarm": "door-open", "compartment": 1 }, { "alarm": "clock-untrusted" }],
     });
+    let hardware = json!({
+        "start": START, "seq": "12", "time": TIME,
+        "compartments": [
+            { "id": 1, "size": "small", "occupancy": "free", "open": false, "item": true, "withdrawn": false },
+        ],
+        "boards": [
+            { "id": 1, "answering": true, "shared": true, "traffic": {
+                "protected": false, "asked": 9, "answered": 5, "unanswered": 1, "garbled": 3, "stray": 2, "unasked": 1, "pulses": 4,
+                "reply_ms": 21,
+            } },
+        ],
+        "ports_lost": [],
+        "mains": false,
+        "alarms": [{ "alarm": "address-shared" }, { "alarm": "tampered" }, { "alarm": "on-battery" }],
+    });
     let position = |answers: Value| {
         let mut position = json!({ "start": START, "branch": 0, "seq": "12", "hash": DIGEST });
         if !answers.is_null() {
@@ -375,6 +394,7 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         ("status/offline.json".into(), status("offline", json!([]))),
         ("status/draining.json".into(), status("draining", json!([]))),
         ("state/state.json".into(), written::<CabinetState>(state)),
+        ("state/hardware.json".into(), written::<CabinetState>(hardware)),
         ("position/position.json".into(), position(Value::Null)),
         ("position/answer.json".into(), position(json!(16_777_217))),
         ("message/message.json".into(), message.to_bytes().unwrap()),

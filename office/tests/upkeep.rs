@@ -257,6 +257,7 @@ async fn an_old_snapshot_does_not_replace_a_newer_one(place: &Place) {
         compartments: Vec::new(),
         boards: Vec::new(),
         ports_lost: Vec::new(),
+        mains: None,
         alarms: Vec::new(),
     };
     let status = cabinet.status(Presence::Online);

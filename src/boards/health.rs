@@ -6,11 +6,15 @@ use crate::cabinet::vocabulary::Monotonic;
 
 use super::duty::Rest;
 use super::layout::PlacedBoard;
+use super::twins::Twins;
 
 /// Unanswered reads in a row after which a board is left alone.
 const MISSES_MAX: u8 = 2;
-/// Garbled answers in a row after which it is left alone as well.
+/// Garbled answers in a row after which it counts as lost.
 const GARBLES_MAX: u8 = 8;
+/// How soon a board is asked again whose answers were rubbish, in milliseconds: it is there, and noise may end
+/// at any time.
+const GARBLED_PAUSE_MS: u64 = 400;
 /// The first pause before a silent board is asked again, and the longest, in milliseconds.
 const BACK_OFF_MS: (u64, u64) = (4_000, 30_000);
 /// The least patience that is ever learnt, in milliseconds.
@@ -72,15 +76,25 @@ pub(super) struct Health {
     open: u64,
     /// Channels whose next reading is the first.
     pub(super) fresh: u64,
+    /// Channels of which no answer has told yet, not even that it does not know.
+    pub(super) untold: u64,
+    /// Whether outputs that may have been left on are to be put at rest.
+    pub(super) rest_due: bool,
     /// Channels seen different once.
     doubted: u64,
     /// Channels to be read by themselves soon.
     pub(super) urgent: u64,
     pub(super) watched: u64,
     last_watched: u8,
+    /// The channel that was read last where doors are read one by one.
+    last_swept: u8,
     /// Items as reported, and which were ever.
     pub(super) items: Option<u64>,
     pub(super) tampered: bool,
+    pub(super) shaken: bool,
+    /// The power supply as reported.
+    pub(super) mains: Option<bool>,
+    pub(super) twins: Twins,
     pub(super) rests: Vec<Rest>,
     pub(super) statistics: BoardStatistics,
 }
@@ -98,12 +112,18 @@ impl Health {
             answered_at: Monotonic::default(),
             open: 0,
             fresh: board.mapped,
+            untold: board.mapped,
+            rest_due: true,
             doubted: 0,
             urgent: 0,
             watched: 0,
             last_watched: 0,
+            last_swept: 0,
             items: None,
             tampered: false,
+            shaken: false,
+            mains: None,
+            twins: Twins::default(),
             rests: vec![Rest::default(); usize::from(board.channels)],
             statistics: BoardStatistics::default(),
         }
@@ -119,6 +139,8 @@ impl Health {
 
     fn renew(&mut self, mapped: u64) {
         self.fresh = mapped;
+        self.untold = mapped;
+        self.rest_due = true;
         self.doubted = 0;
         self.urgent = 0;
         self.items = None;
@@ -164,10 +186,13 @@ impl Health {
             self.statistics.unanswered += 1;
             self.misses = self.misses.saturating_add(1);
         }
-        if self.life == Life::Quarantined {
-            self.back_off_ms = (self.back_off_ms * 2).min(BACK_OFF_MS.1);
+        if garbled && self.life == Life::Quarantined {
+            self.back_off_ms = GARBLED_PAUSE_MS;
+        } else if self.life == Life::Quarantined {
+            self.back_off_ms = (self.back_off_ms * 2).clamp(BACK_OFF_MS.0, BACK_OFF_MS.1);
         } else if self.misses >= MISSES_MAX || self.garbles >= GARBLES_MAX {
             self.life = Life::Quarantined;
+            self.back_off_ms = if garbled { GARBLED_PAUSE_MS } else { BACK_OFF_MS.0 };
             self.renew(mapped);
         } else {
             return false;
@@ -189,9 +214,23 @@ impl Health {
         Some(channel)
     }
 
-    /// Takes a reading of some doors, in true polarity. A first reading counts at once; a change counts when
+    /// The channel to read where doors are read one by one: those not told of first, then all in turn.
+    pub(super) fn next_swept(&mut self, mapped: u64) -> Option<Channel> {
+        let of = if self.untold & mapped == 0 {
+            mapped
+        } else {
+            self.untold & mapped
+        };
+        let after = of & u64::MAX.checked_shl(u32::from(self.last_swept)).unwrap_or(0);
+        let channel = lowest(if after == 0 { of } else { after })?;
+        self.last_swept = channel.number();
+        Some(channel)
+    }
+
+    /// Takes a reading of some doors, in true polarity: what it tells of, and of these what is known. A first reading counts at once; a change counts when
     /// two readings in a row agree, and the second one is asked for.
-    pub(super) fn read(&mut self, doors: DoorMap, mapped: u64) -> Noticed {
+    pub(super) fn read(&mut self, told: u64, doors: DoorMap, mapped: u64) -> Noticed {
+        self.untold &= !told;
         let known = doors.known & mapped;
         let first = known & self.fresh;
         let changed = known & !first & (doors.open ^ self.open);

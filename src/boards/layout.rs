@@ -119,6 +119,25 @@ impl PlacedBoard {
     }
 }
 
+/// Where one compartment's lock is, and how it is spoken to.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot {
+    /// Its port.
+    pub port: PortIndex,
+    /// What is spoken there.
+    pub family: Family,
+    /// Its board.
+    pub board: BoardId,
+    /// That board's address.
+    pub address: Board,
+    /// How many locks that board has.
+    pub channels: u8,
+    /// Which of them it is.
+    pub channel: Channel,
+    /// How its switch is wired.
+    pub polarity: Polarity,
+}
+
 /// All ports, boards and locks of a cabinet, proven to fit together.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
@@ -178,6 +197,26 @@ impl Layout {
     /// All compartments, in order.
     pub fn compartments(&self) -> impl Iterator<Item = CompartmentId> {
         self.places.keys().copied()
+    }
+
+    /// Where a compartment's lock is.
+    #[must_use]
+    pub fn spot(&self, compartment: CompartmentId) -> Option<Spot> {
+        let (board, channel) = self.place(compartment)?;
+        let board = &self.boards[board];
+        Some(Spot {
+            port: board.port,
+            family: self.ports[board.port.0].family,
+            board: board.id,
+            address: board.address,
+            channels: board.channels,
+            channel,
+            polarity: if board.inverted & channel.bit() == 0 {
+                Polarity::AsDocumented
+            } else {
+                Polarity::Inverted
+            },
+        })
     }
 
     /// The index of a compartment's board, and the channel there.

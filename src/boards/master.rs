@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use firmware_protocol::secure::Keys;
-use firmware_protocol::{Channel, Command, Frame};
-use office_protocol::{BoardId, CompartmentId, PortName, Seq};
+use firmware_protocol::{Channel, Command, Frame, UnlockAnswer};
+use office_protocol::{BoardId, CompartmentId, Seq};
 
 use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 
@@ -17,6 +17,7 @@ use super::Work;
 use super::duty::Duty;
 pub use super::health::{BoardStatistics, Life};
 pub use super::wire::Echo;
+pub use view::{BoardView, BusView, PortView};
 
 use super::health::Health;
 use super::layout::{Layout, PortIndex};
@@ -24,6 +25,7 @@ use super::wire::{Exchange, Purpose, Wire};
 
 mod hearing;
 mod turns;
+mod view;
 
 /// How many unlocks may wait; more are answered `NotSent`.
 pub const UNLOCKS_MAX: usize = 32;
@@ -35,8 +37,8 @@ pub struct BusSettings {
     pub sweep_ms: u64,
     /// The least time between two such reads on one port, in milliseconds, so that the wire is usually free.
     pub gap_min_ms: u64,
-    /// How long a supply is kept for one solenoid after its command has passed, in milliseconds.
-    pub solenoid_ms: u64,
+    /// How long a supply rests after the pulse of one solenoid has ended, in milliseconds.
+    pub solenoid_rest_ms: u64,
     /// How often one lock may be pulsed.
     pub duty: Duty,
 }
@@ -46,7 +48,7 @@ impl Default for BusSettings {
         Self {
             sweep_ms: 500,
             gap_min_ms: 50,
-            solenoid_ms: 600,
+            solenoid_rest_ms: 100,
             duty: Duty::default(),
         }
     }
@@ -75,45 +77,6 @@ pub enum BusAction {
     Send(PortIndex, Frame),
     /// Tell the engine.
     Report(Input),
-}
-
-/// A port at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PortView {
-    /// Its name.
-    pub name: PortName,
-    /// Whether it is open.
-    pub open: bool,
-    /// Whether its echo is as its setting says.
-    pub echo: Echo,
-    /// Bytes of noise dropped since the start.
-    pub noise: u32,
-}
-
-/// A board at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BoardView {
-    /// Its number.
-    pub id: BoardId,
-    /// Where it is in its life.
-    pub life: Life,
-    /// How long it takes to answer a read, at its slowest of late, in milliseconds.
-    pub slowest_ms: Option<u64>,
-    /// Whether its commands are authenticated on the wire.
-    pub protected: bool,
-    /// How it has done since the start.
-    pub statistics: BoardStatistics,
-}
-
-/// The bus at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BusView {
-    /// Its ports, in the layout's order.
-    pub ports: Vec<PortView>,
-    /// Its boards, in the layout's order.
-    pub boards: Vec<BoardView>,
-    /// Unlocks that wait for their turn.
-    pub waiting: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -235,39 +198,6 @@ impl BusMaster {
         wires.chain(speech).chain(unlocks).min()
     }
 
-    /// How it is.
-    #[must_use]
-    pub fn view(&self) -> BusView {
-        let ports = self
-            .layout
-            .ports
-            .iter()
-            .zip(&self.ports)
-            .map(|(place, port)| PortView {
-                name: place.name.clone(),
-                open: port.open,
-                echo: port.wire.echo,
-                noise: port.wire.dropped(),
-            });
-        let boards = self
-            .layout
-            .boards
-            .iter()
-            .zip(&self.boards)
-            .map(|(place, board)| BoardView {
-                id: place.id,
-                life: board.life,
-                slowest_ms: board.slowest_ms(),
-                protected: self.ports[place.port.0].wire.profile.protected,
-                statistics: board.statistics,
-            });
-        BusView {
-            ports: ports.collect(),
-            boards: boards.collect(),
-            waiting: self.wanted.len(),
-        }
-    }
-
     fn want(
         &mut self,
         compartment: CompartmentId,
@@ -277,7 +207,10 @@ impl BusMaster {
         actions: &mut Vec<BusAction>,
     ) {
         let place = self.layout.place(compartment);
-        let place = place.filter(|(board, _)| self.ports[self.layout.boards[*board].port.0].open);
+        // At a shared address it would open a door on each board.
+        let place = place.filter(|(board, _)| {
+            self.ports[self.layout.boards[*board].port.0].open && !self.boards[*board].twins.suspected()
+        });
         match place.map(|(board, channel)| Wanted {
             unlock,
             board,
@@ -363,20 +296,31 @@ impl BusMaster {
         let Some((exchange, garbled)) = wire.give_up(now) else {
             return;
         };
+        let silent_by_nature = wire.profile.unlock_answer != UnlockAnswer::Always;
+        let (rubbish, begun) = wire.rubbish(&exchange);
         let place = &self.layout.boards[exchange.board];
         let board = &mut self.boards[exchange.board];
-        let silent_by_nature = !wire.profile.unlock_answered;
-        match exchange.purpose {
-            Purpose::Unlock(unlock) => {
-                board.urgent |= place.mapped & command_bit(exchange.request.command);
-                actions.push(outcome(unlock, UnlockOutcome::Uncertain));
-                if silent_by_nature {
-                    return;
-                }
+        if let Purpose::Unlock(unlock) = exchange.purpose {
+            board.urgent |= place.mapped & command_bit(exchange.request.command);
+            let quiet = silent_by_nature && !garbled;
+            let how = if quiet {
+                UnlockOutcome::Sent
+            } else {
+                UnlockOutcome::Uncertain
+            };
+            actions.push(outcome(unlock, how));
+            if silent_by_nature {
+                return;
             }
-            Purpose::Read | Purpose::Handshake => {}
         }
         self.missed(exchange.board, garbled, now, actions);
+        if !garbled {
+            self.boards[exchange.board].twins.missed();
+        } else if exchange.purpose == Purpose::Read
+            && self.boards[exchange.board].twins.garbled(rubbish, begun)
+        {
+            self.report_shared(exchange.board, actions);
+        }
         if exchange.purpose == Purpose::Handshake && self.boards[exchange.board].life == Life::Quarantined {
             self.refuse_all(exchange.board, actions);
         }
@@ -430,6 +374,7 @@ const fn command_bit(command: Command) -> u64 {
         | Command::ReadAll { .. }
         | Command::SetReports(_)
         | Command::ReadVersion
+        | Command::AllOff
         | Command::Handshake => 0,
     }
 }

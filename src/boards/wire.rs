@@ -1,7 +1,9 @@
 //! One port's wire: the exchange under way, what has been heard, echoes and silences (pure).
 
 use firmware_protocol::secure::Secure;
-use firmware_protocol::{Accumulator, Answer, AnyCodec, Board, Codec, Command, Frame, Profile, Request};
+use firmware_protocol::{
+    Accumulator, Answer, AnyCodec, Board, Codec, Command, Frame, Profile, Request, Scan,
+};
 use office_protocol::Seq;
 
 use crate::cabinet::vocabulary::Monotonic;
@@ -35,6 +37,10 @@ pub(super) struct Exchange {
     length: usize,
     /// The bytes heard since, without echoes.
     heard: usize,
+    /// The first of them, for comparison.
+    rubbish: Frame,
+    /// Whether our own words could be no answer, so that hearing them proves an echo.
+    echo_tells: bool,
     echo_awaited: bool,
     echo_denied: bool,
 }
@@ -73,6 +79,8 @@ pub(super) struct Wire {
     heard: Accumulator,
     heard_at: Monotonic,
     exchange: Option<Exchange>,
+    /// The read that was answered last, and when: a second answer to it is another board's.
+    answered: Option<(Exchange, Monotonic)>,
     /// Listening only, from and until.
     settling: Option<(Monotonic, Monotonic)>,
     free_at: Monotonic,
@@ -92,6 +100,7 @@ impl Wire {
             heard: Accumulator::new(),
             heard_at: Monotonic::default(),
             exchange: None,
+            answered: None,
             settling: None,
             free_at: Monotonic::default(),
             sequence: 0,
@@ -102,6 +111,7 @@ impl Wire {
     pub(super) fn reset(&mut self) -> Option<Exchange> {
         self.heard.clear();
         self.settling = None;
+        self.answered = None;
         self.free_at = Monotonic::default();
         self.exchange.take()
     }
@@ -139,6 +149,7 @@ impl Wire {
         let mut sent = Frame::new();
         self.codec.encode_request(&request, &mut sent).ok()?;
         let answer = self.codec.answer_length(&request);
+        let echo_tells = self.profile.protected || !self.answers_itself(&sent, &request);
         let patience_ms = if answer == 0 { 0 } else { patience_ms };
         let deadline = now.plus_millis(self.took_ms(sent.len()) + patience_ms + self.took_ms(answer) + 1);
         self.heard.clear();
@@ -151,10 +162,18 @@ impl Wire {
             deadline,
             length: answer,
             heard: 0,
+            rubbish: Frame::new(),
+            echo_tells,
             echo_awaited: self.echoes,
             echo_denied: false,
         });
         Some(sent)
+    }
+
+    /// Whether a request's own words could be its answer.
+    fn answers_itself(&mut self, sent: &Frame, request: &Request) -> bool {
+        let own = self.codec.scan_answer(sent, Some(request), true);
+        matches!(own, Scan::Frame { content, .. } if content.answers(request))
     }
 
     /// Takes bytes and returns those that do not fit before [`Wire::next`] has made room.
@@ -165,7 +184,9 @@ impl Wire {
         }
         let rest = self.heard.push(bytes);
         if let Some(exchange) = &mut self.exchange {
-            exchange.heard += bytes.len() - rest.len();
+            let taken = &bytes[..bytes.len() - rest.len()];
+            exchange.heard += taken.len();
+            exchange.rubbish.extend(taken);
         }
         rest
     }
@@ -176,7 +197,9 @@ impl Wire {
         if !self.skip_echo(ended) {
             return None;
         }
-        let expecting = self.exchange.as_ref().map(|exchange| &exchange.request);
+        let open = self.exchange.as_ref();
+        let answered = self.answered.as_ref().map(|(exchange, _)| exchange);
+        let expecting = open.or(answered).map(|exchange| &exchange.request);
         let (codec, heard) = (&mut self.codec, &mut self.heard);
         heard.next(ended, |bytes| codec.scan_answer(bytes, expecting, ended))
     }
@@ -189,6 +212,7 @@ impl Wire {
         } else if exchange.purpose == Purpose::Read {
             self.echo = Echo::Proven;
         }
+        self.answered = (exchange.purpose == Purpose::Read).then_some((exchange, now));
         self.free_at = now.plus_millis(u64::from(self.profile.gap_us.div_ceil(1000)));
         let wire_ms = self.took_ms(exchange.sent.len()) + self.took_ms(exchange.length);
         let took = exchange.sent_at.until(now).as_millis();
@@ -209,8 +233,27 @@ impl Wire {
         if !early && exchange.length > 0 {
             self.settling = Some((now, now.plus_millis(u64::from(self.profile.silence_ms))));
         }
+        self.answered = None;
         self.free_at = now.plus_millis(u64::from(self.profile.gap_us.div_ceil(1000)));
         self.exchange.take().map(|exchange| (exchange, garbled))
+    }
+
+    /// Whose read is answered a second time by this: soon after the first answer, and where no echo can be meant.
+    pub(super) fn second_answer(&self, answer: &Answer, now: Monotonic) -> Option<usize> {
+        let (exchange, at) = self.answered.as_ref()?;
+        let soon = now <= at.plus_millis(u64::from(self.profile.reply_limit_ms));
+        let again = soon && self.echo == Echo::Proven && answer.answers(&exchange.request);
+        again.then_some(exchange.board)
+    }
+
+    /// What came to an exchange that was given up, and whether it begins as an answer would.
+    pub(super) fn rubbish(&mut self, exchange: &Exchange) -> (Frame, bool) {
+        if self.profile.protected {
+            return (exchange.rubbish, false); // sealed frames never repeat
+        }
+        let head = &exchange.rubbish[..exchange.rubbish.len().min(2)];
+        let scan = self.codec.scan_answer(head, Some(&exchange.request), false);
+        (exchange.rubbish, !head.is_empty() && scan == Scan::Incomplete)
     }
 
     /// Stops letting late bytes out once the line is quiet, or after long enough.
@@ -273,9 +316,9 @@ impl Wire {
             }
             return ended && !exchange.is_pulse();
         }
-        // A single read's answer never equals its request: this is an echo that the setting denies.
-        let single = matches!(exchange.request.command, Command::ReadDoor(_));
-        if !self.echoes && single && pending.starts_with(sent) {
+        // Our own words are no answer to this read: they are an echo that the setting denies.
+        let read = exchange.purpose == Purpose::Read && exchange.echo_tells;
+        if !self.echoes && read && pending.starts_with(sent) {
             self.heard.skip(sent.len());
             exchange.heard = exchange.heard.saturating_sub(sent.len());
             exchange.echo_denied = true;

@@ -143,7 +143,7 @@ impl Cabinet {
             return;
         };
         let reason = match outcome {
-            UnlockOutcome::Opened | UnlockOutcome::Acknowledged => return,
+            UnlockOutcome::Opened | UnlockOutcome::Acknowledged | UnlockOutcome::Sent => return,
             UnlockOutcome::Refused => UnlockFailure::Refused,
             UnlockOutcome::Uncertain => UnlockFailure::Uncertain,
             UnlockOutcome::NotSent => UnlockFailure::NotSent,
@@ -166,7 +166,10 @@ impl Cabinet {
             UnlockOutcome::Resting { until } if self.session.visit() == Some(visit) => {
                 self.phase(visit, Phase::Resting { until });
             }
-            UnlockOutcome::Opened | UnlockOutcome::Acknowledged | UnlockOutcome::Uncertain => {}
+            UnlockOutcome::Opened
+            | UnlockOutcome::Acknowledged
+            | UnlockOutcome::Sent
+            | UnlockOutcome::Uncertain => {}
             UnlockOutcome::Refused | UnlockOutcome::NotSent | UnlockOutcome::Resting { .. } => {
                 self.ask_or_give_up(visit);
             }

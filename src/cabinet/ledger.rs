@@ -416,6 +416,7 @@ impl Ledger {
             | E::StaffAdmitted { .. }
             | E::BoardLost { .. }
             | E::BoardFound { .. }
+            | E::AddressShared { .. }
             | E::PortLost { .. }
             | E::PortFound { .. }
             | E::PeripheralLost { .. }

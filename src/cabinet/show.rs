@@ -316,6 +316,7 @@ impl Cabinet {
             size: place.size,
             occupancy: self.occupancy(place),
             open: self.seen_closed.get(id).map(|closed| !closed),
+            item: self.items_seen.get(id).copied(),
             withdrawn: place.withdrawn.is_some(),
         };
         let mut boards: Vec<BoardId> = self.config.boards.values().copied().collect();
@@ -324,6 +325,8 @@ impl Cabinet {
         let board = |id| BoardState {
             id,
             answering: !self.boards_lost.contains(&id),
+            shared: self.addresses_shared.contains(&id),
+            traffic: None, // the bus knows
         };
         CabinetState {
             start: self.ledger.start,
@@ -332,6 +335,7 @@ impl Cabinet {
             compartments: self.ledger.compartments.iter().map(compartment).collect(),
             boards: boards.into_iter().map(board).collect(),
             ports_lost: self.ports_lost.iter().cloned().collect(),
+            mains: self.mains,
             alarms: self.ledger.alarms.iter().cloned().collect(),
         }
     }

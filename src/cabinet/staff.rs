@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use office_protocol::event::StaffRole;
+use office_protocol::event::{Alarm, StaffRole};
 use office_protocol::{EventBody, StaffId};
 
 use super::Cabinet;
@@ -35,6 +35,9 @@ impl Cabinet {
                 staff: staff.clone(),
                 role,
             });
+            if role == StaffRole::Technician {
+                self.clear(Alarm::Tampered, None); // who could see what was done is there
+            }
             self.session.at_work = Some(AtWork {
                 staff,
                 role,

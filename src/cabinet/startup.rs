@@ -28,6 +28,7 @@ impl Cabinet {
         for alarm in [
             Alarm::Forgery,
             Alarm::BoardLost,
+            Alarm::AddressShared,
             Alarm::PortLost,
             Alarm::PeripheralLost,
         ] {

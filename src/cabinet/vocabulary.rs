@@ -132,6 +132,20 @@ pub enum Input {
         /// Its port.
         port: PortName,
     },
+    /// Two boards answer at the address of one.
+    AddressShared {
+        /// Whose address.
+        board: BoardId,
+        /// On which port.
+        port: PortName,
+        /// The address on their switches.
+        address: u8,
+    },
+    /// One board is alone at its address again.
+    AddressAlone {
+        /// Which.
+        board: BoardId,
+    },
     /// The case was opened or shaken.
     Tampered {
         /// What said so.
@@ -203,6 +217,8 @@ pub enum UnlockOutcome {
     Opened,
     /// The board took the command; whether the lock opened, the door will show.
     Acknowledged,
+    /// Sent to a board that says nothing to it by nature; whether the lock opened, the door will show.
+    Sent,
     /// The board says that the lock did not open.
     Refused,
     /// Sent, never answered.

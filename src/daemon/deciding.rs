@@ -207,6 +207,7 @@ impl Deciding {
                 known.compartments == now.compartments
                     && known.boards == now.boards
                     && known.ports_lost == now.ports_lost
+                    && known.mains == now.mains
                     && known.alarms == now.alarms
             });
             if !same {

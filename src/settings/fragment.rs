@@ -49,6 +49,8 @@ pub(super) struct LockPort {
     pub(super) baud: Option<u32>,
     #[serde(default)]
     pub(super) echo: bool,
+    #[serde(default)]
+    pub(super) rs485: bool,
 }
 
 #[derive(Debug, Deserialize)]

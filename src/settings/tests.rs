@@ -60,6 +60,49 @@ fn what_others_could_reach_is_refused() {
 }
 
 #[test]
+fn a_family_without_a_documented_speed_needs_one() {
+    let family = format!("family = \"{}\"", Family::ALL[0].name());
+    let said = refused(
+        &format!("{family}       # what its boards speak\nbaud = 9600"),
+        "family = \"dongcheng\"\n",
+    );
+    assert!(said.contains("write baud = 9600"), "{said}");
+    assert!(said.contains(&format!(":{}:", line_of("family = "))), "{said}");
+}
+
+#[test]
+fn each_port_has_its_family_and_speed() {
+    let more = r#"
+[[lock-port]]
+name = "more"
+path = "/dev/ttyS1"
+family = "kerong-cu16"
+rs485 = true
+[[board]]
+id = 2
+port = "more"
+address = 0
+channels = 16
+[[compartment]]
+id = 100
+board = 2
+channel = 16
+size = "small"
+"#;
+    let settings = Settings::parse("lockerd.toml", &format!("{EXAMPLE}{more}")).unwrap();
+    let ports = settings.layout.ports();
+    assert_eq!((ports[0].baud, ports[1].baud), (9600, 19_200));
+    assert_eq!(
+        (ports[0].family, ports[1].family),
+        (Family::Shuoming, Family::Cu16)
+    );
+    assert!(settings.lock_ports[1].rs485 && !settings.lock_ports[0].rs485);
+    let beyond = more.replace("channels = 16", "channels = 17");
+    let said = Settings::parse("lockerd.toml", &format!("{EXAMPLE}{beyond}")).unwrap_err();
+    assert!(said.to_string().contains("1 to 16 locks"), "{said}");
+}
+
+#[test]
 fn an_unknown_family_lists_the_known_ones() {
     let said = refused(
         &format!("family = \"{}\"", Family::ALL[0].name()),

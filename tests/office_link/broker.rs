@@ -371,6 +371,7 @@ async fn commands_come_in_and_answers_go_out_signed() {
         compartments: Vec::new(),
         boards: Vec::new(),
         ports_lost: Vec::new(),
+        mains: None,
         alarms: Vec::new(),
     };
     cabinet.state.send_replace(Some(state.clone()));

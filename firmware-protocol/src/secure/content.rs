@@ -97,7 +97,9 @@ impl Asked {
                 plain.extend(&[NEW_KEY]);
                 plain.extend(&share);
             }
-            Self::Command(Command::UnlockAll | Command::SetReports(_) | Command::Handshake) => return None,
+            Self::Command(
+                Command::UnlockAll | Command::SetReports(_) | Command::AllOff | Command::Handshake,
+            ) => return None,
         }
         Some(())
     }
@@ -139,6 +141,7 @@ impl Answered {
                 channel,
                 result,
                 door,
+                item: _,
             }) => plain.extend(&[
                 ANSWER | UNLOCK,
                 channel.number(),
@@ -154,7 +157,11 @@ impl Answered {
                 plain.extend(&[ANSWER | READ_VERSION, major, minor]);
             }
             Self::Content(
-                Content::AllUnlocked | Content::ReportsSet(_) | Content::Handshake | Content::Unasked { .. },
+                Content::AllUnlocked
+                | Content::ReportsSet(_)
+                | Content::AllOff
+                | Content::Handshake
+                | Content::Unasked { .. },
             ) => return None,
         }
         Some(())
@@ -168,6 +175,7 @@ impl Answered {
                 channel: Channel::new(*number)?,
                 result: result_of(*result)?,
                 door: door_of(*door)?,
+                item: None,
             }),
             (READ_DOOR, [number, door, ..]) => Self::Content(Content::Door {
                 channel: Channel::new(*number)?,
@@ -222,6 +230,7 @@ fn state_of(bytes: &[u8]) -> Option<BoardState> {
         },
         items: if flags & ITEMS == 0 { None } else { Some(map(2)?) },
         tampered: (flags & TAMPER_KNOWN != 0).then_some(flags & TAMPERED != 0),
+        ..BoardState::default()
     })
 }
 

@@ -146,6 +146,7 @@ impl Pair {
                     channel,
                     result: UnlockResult::Taken,
                     door: DoorReading::Open,
+                    item: None,
                 }
             }
             Command::ReadDoor(channel) => Content::Door {
@@ -160,6 +161,7 @@ impl Pair {
                 },
                 items: None,
                 tampered: Some(false),
+                ..BoardState::default()
             }),
             Command::ReadVersion => Content::Version([1, 7]),
             Command::Handshake => Content::Handshake,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use firmware_protocol::{
     Accumulator, Answer, AnyCodec, Board, BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading,
-    Family, Frame, Polarity, Request, Station, UnlockResult,
+    Family, Frame, Polarity, Request, Station, UnlockAnswer, UnlockResult,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -15,8 +15,8 @@ use crate::secure::Secured;
 
 /// How many answers a board may owe; it forgets what it is asked beyond.
 const OWED_MAX: usize = 8;
-/// What a board waits between two locks when it opens all.
-const SWEEP_STEP: Duration = Duration::from_millis(550);
+/// How long a board waits after one pulse before the next when it opens all.
+const SWEEP_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a board is.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +31,10 @@ pub struct BoardSettings {
     pub reply: Duration,
     /// How long it takes to begin an answer to an unlock: it reads the door after the bolt has moved.
     pub unlock_reply: Duration,
+    /// Whether it answers an unlock, if its family leaves that open.
+    pub unlock_answered: bool,
+    /// How long a lock rests after a pulse: until then the board refuses it.
+    pub cool_down: Duration,
     /// Whether it speaks unasked when a door changes.
     pub reports: bool,
     /// Which locks have the other kind of switch (bit 0 is channel 1).
@@ -38,15 +42,18 @@ pub struct BoardSettings {
 }
 
 impl BoardSettings {
-    /// A board as most are: answers reads in 5 ms and unlocks in 100, wired as documented, silent unless asked.
+    /// A board as most are: answers reads in 5 ms and unlocks in its family's time, wired as documented, refuses
+    /// nothing, silent unless asked.
     #[must_use]
-    pub const fn new(family: Family, address: Board, channels: u8) -> Self {
+    pub fn new(family: Family, address: Board, channels: u8) -> Self {
         Self {
             family,
             address,
             channels,
             reply: Duration::from_millis(5),
-            unlock_reply: Duration::from_millis(100),
+            unlock_reply: Duration::from_millis(family.profile().unlock_typical_ms.into()),
+            unlock_answered: true,
+            cool_down: Duration::ZERO,
             reports: false,
             inverted: 0,
         }
@@ -66,6 +73,12 @@ pub enum BoardFault {
     Rebooting(Duration),
     /// Something is wrong with one compartment.
     Lock(Channel, Defect, bool),
+    /// The contact of its case is open.
+    CaseOpen(bool),
+    /// It is shaken.
+    Shaken(bool),
+    /// The mains have failed and a battery feeds it.
+    OnBattery(bool),
 }
 
 /// One simulated board.
@@ -77,7 +90,7 @@ pub struct SimulatedBoard {
     pub(crate) secured: Option<Secured>,
     heard: Accumulator,
     locks: Vec<Lock>,
-    owed: VecDeque<(Duration, Request)>,
+    owed: VecDeque<(Duration, Request, UnlockResult)>,
     /// Door changes not yet reported, while reports are on.
     unreported: u64,
     sensed_open: u64,
@@ -86,6 +99,9 @@ pub struct SimulatedBoard {
     silent: bool,
     late: Duration,
     garbled: u8,
+    case_open: bool,
+    shaken: bool,
+    on_battery: bool,
     deaf_until: Duration,
     overlaps: u32,
     dice: ChaCha8Rng,
@@ -117,6 +133,9 @@ impl SimulatedBoard {
             silent: false,
             late: Duration::ZERO,
             garbled: 0,
+            case_open: false,
+            shaken: false,
+            on_battery: false,
             deaf_until: Duration::ZERO,
             overlaps: 0,
             dice: ChaCha8Rng::seed_from_u64(seed),
@@ -209,6 +228,9 @@ impl SimulatedBoard {
                 self.unreported = 0;
                 self.sweep = None;
             }
+            BoardFault::CaseOpen(open) => self.case_open = open,
+            BoardFault::Shaken(shaken) => self.shaken = shaken,
+            BoardFault::OnBattery(battery) => self.on_battery = battery,
             BoardFault::Lock(channel, defect, present) => {
                 if let Some(lock) = self.locks.get_mut(usize::from(channel.number()) - 1) {
                     lock.set(defect, present);
@@ -221,7 +243,7 @@ impl SimulatedBoard {
     /// When it will do or say something by itself.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let owed = self.owed.front().map(|(at, _)| *at);
+        let owed = self.owed.front().map(|(at, ..)| *at);
         let report = (self.unreported != 0).then_some(Duration::ZERO);
         [owed, report, self.moves_at, self.sweep.map(|(at, _)| at)]
             .into_iter()
@@ -232,14 +254,14 @@ impl SimulatedBoard {
     /// Appends the next thing that it says by now, if any; one frame at a time.
     pub fn say(&mut self, now: Duration, said: &mut Vec<u8>) -> bool {
         self.advance(now);
-        let answer = if self.owed.front().is_some_and(|(at, _)| *at <= now) {
-            let Some((_, request)) = self.owed.pop_front() else {
+        let answer = if self.owed.front().is_some_and(|(at, ..)| *at <= now) {
+            let Some((_, request, result)) = self.owed.pop_front() else {
                 return false;
             };
             Answer {
                 board: request.board,
                 sequence: request.sequence,
-                content: self.content(request.command),
+                content: self.content(request.command, result),
             }
         } else if self.unreported != 0 {
             let Some(channel) = Channel::new(self.unreported.trailing_zeros() as u8 + 1) else {
@@ -272,9 +294,15 @@ impl SimulatedBoard {
     }
 
     fn obey(&mut self, request: Request, now: Duration) {
+        let mut result = UnlockResult::Taken;
         let takes = match request.command {
             Command::Unlock(channel) => {
-                self.drive(channel, now);
+                let rested = |lock: &Lock| lock.rested(self.settings.cool_down, now);
+                if self.lock(channel).is_none_or(rested) {
+                    self.drive(channel, now);
+                } else {
+                    result = UnlockResult::Refused;
+                }
                 self.settings.unlock_reply
             }
             Command::UnlockAll => {
@@ -286,15 +314,30 @@ impl SimulatedBoard {
                 self.settings.reports = on;
                 self.settings.reply
             }
+            Command::AllOff => {
+                self.sweep = None;
+                self.locks.iter_mut().for_each(Lock::release);
+                self.settings.reply
+            }
             Command::ReadDoor(_) | Command::ReadAll { .. } | Command::ReadVersion | Command::Handshake => {
                 self.settings.reply
             }
         };
-        if self.owed.len() < OWED_MAX {
+        if self.owed.len() < OWED_MAX && self.answers(request.command) {
             let at = now + takes + self.late;
-            let after = self.owed.back().map_or(at, |(last, _)| at.max(*last));
-            self.owed.push_back((after, request));
+            let after = self.owed.back().map_or(at, |(last, ..)| at.max(*last));
+            self.owed.push_back((after, request, result));
         }
+    }
+
+    fn answers(&self, command: Command) -> bool {
+        let unlock = matches!(command, Command::Unlock(_) | Command::UnlockAll);
+        !unlock
+            || match self.codec.profile().unlock_answer {
+                UnlockAnswer::Always => true,
+                UnlockAnswer::Sometimes => self.settings.unlock_answered,
+                UnlockAnswer::Never => false,
+            }
     }
 
     fn drive(&mut self, channel: Channel, now: Duration) {
@@ -302,7 +345,7 @@ impl SimulatedBoard {
             self.overlaps += 1;
         }
         if let Some(lock) = self.locks.get_mut(usize::from(channel.number()) - 1) {
-            lock.pulse(now);
+            lock.pulse(Duration::from_millis(self.codec.profile().pulse_ms.into()), now);
         }
         self.plan_moves();
     }
@@ -314,7 +357,8 @@ impl SimulatedBoard {
     fn advance(&mut self, now: Duration) {
         while let Some((at, channel)) = self.sweep.filter(|(at, _)| *at <= now) {
             let next = channel + 1;
-            self.sweep = (next <= self.settings.channels).then_some((at + SWEEP_STEP, next));
+            let pulse = Duration::from_millis(self.codec.profile().pulse_ms.into());
+            self.sweep = (next <= self.settings.channels).then_some((at + pulse + SWEEP_PAUSE, next));
             if let Some(channel) = Channel::new(channel) {
                 self.drive(channel, at);
             }
@@ -348,27 +392,44 @@ impl SimulatedBoard {
         doors
     }
 
-    fn content(&self, command: Command) -> Content {
+    fn content(&self, command: Command, result: UnlockResult) -> Content {
         match command {
+            // Whose answer to an unlock is optional answers with its state.
+            Command::Unlock(_) if self.codec.profile().unlock_answer == UnlockAnswer::Sometimes => {
+                Content::State(self.state(self.settings.channels))
+            }
             Command::Unlock(channel) => Content::Unlocked {
                 channel,
-                result: UnlockResult::Taken,
+                result,
                 door: self.door(channel),
+                item: self
+                    .codec
+                    .profile()
+                    .items
+                    .then(|| self.items() & channel.bit() != 0),
             },
             Command::UnlockAll => Content::AllUnlocked,
             Command::ReadDoor(channel) => Content::Door {
                 channel,
                 door: self.door(channel),
             },
-            Command::ReadAll { channels } => Content::State(BoardState {
-                channels,
-                doors: self.doors(),
-                items: self.codec.profile().items.then(|| self.items()),
-                tampered: None,
-            }),
+            Command::ReadAll { channels } => Content::State(self.state(channels)),
             Command::SetReports(on) => Content::ReportsSet(on),
             Command::ReadVersion => Content::Version([1, 0]),
             Command::Handshake => Content::Handshake,
+            Command::AllOff => Content::AllOff,
+        }
+    }
+
+    /// What its sensors say; what its family's frames have no place for is left out there.
+    fn state(&self, channels: u8) -> BoardState {
+        BoardState {
+            channels,
+            doors: self.doors(),
+            items: Some(self.items()),
+            tampered: Some(self.case_open),
+            shaken: Some(self.shaken),
+            mains: Some(!self.on_battery),
         }
     }
 

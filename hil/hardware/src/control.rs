@@ -17,6 +17,7 @@ pub const HELP: &str = "\
 hand PORT BOARD LOCK open|close|force|put|take
 break PORT BOARD LOCK stuck|welded|sensor       (repair … sets it back)
 fault PORT BOARD silent on|off | late MS | garbled PERCENT | reboot MS
+fault PORT BOARD case|shock|battery on|off
 button PORT BOARD on|off                        (held while a key is installed)
 line PORT echo on|off | noise PERCENT
 look PORT BOARD LOCK | look PORT BOARD
@@ -231,6 +232,9 @@ fn on_or_off(word: &str) -> Option<bool> {
 fn board_fault(what: &str, value: &str) -> Option<BoardFault> {
     match what {
         "silent" => on_or_off(value).map(BoardFault::Silent),
+        "case" => on_or_off(value).map(BoardFault::CaseOpen),
+        "shock" => on_or_off(value).map(BoardFault::Shaken),
+        "battery" => on_or_off(value).map(BoardFault::OnBattery),
         "late" => value
             .parse()
             .ok()

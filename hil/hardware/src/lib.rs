@@ -17,12 +17,18 @@
 //!
 //! # Faults
 //!
-//! [`BoardFault`] (silent, late, garbled, rebooting), [`Defect`] (stuck door, welded lock, dead sensor),
+//! [`BoardFault`] (silent, late, garbled, rebooting; case open, shaken, on battery), [`Defect`] (stuck door, welded lock, dead sensor),
 //! [`LineFault`] (echo, noise), and the cable itself ([`Port::unplug`]).
+//!
+//! # At the end of a real cable
+//!
+//! `hardware emulate` ([`Port::attach`]) plays boards at a serial port, to test a controller that is somebody else's. It is a
+//! program of its own because the one that opens real doors holds no simulated boards.
 //!
 //! # Adding a family
 //!
-//! Add it to `firmware-protocol`: boards here speak through its codec, so there is nothing to do.
+//! Add it to `firmware-protocol`: boards here speak through its codec and behave as its profile says (whether and
+//! when an unlock is answered, what is told beside doors), so there is nothing to do.
 //!
 //! # Deliberately absent
 //!
@@ -41,7 +47,7 @@ mod terminal;
 pub use board::{BoardFault, BoardSettings, SimulatedBoard};
 pub use control::{Bench, ControlError, HELP};
 pub use line::{Line, LineFault, LineInput, LineView};
-pub use mechanics::{Defect, Hand, Lock, PULSE};
+pub use mechanics::{Defect, Hand, Lock};
 pub use pace::{Grain, Pace};
 pub use port::{Device, Ended, Port};
 pub use scanner::{Ending, GM65_ACKNOWLEDGEMENT, GM65_TRIGGER, ScannerInput, SimulatedScanner};

@@ -8,7 +8,7 @@ use rand_core::{Rng, SeedableRng};
 
 use crate::board::{BoardFault, SimulatedBoard};
 use crate::mechanics::{Hand, Lock};
-use crate::pace::{Grain, Pace, garble};
+use crate::pace::{Grain, Pace};
 
 /// Silence after which what a board has heard is over.
 const SILENCE: Duration = Duration::from_millis(25);
@@ -201,14 +201,11 @@ impl Line {
 
     /// A board, or nobody, puts bytes on the line towards the controller.
     fn speak(&mut self, bytes: &[u8], now: Duration) {
-        let start = self.up.is_idle();
-        if start {
+        if self.up.is_idle() {
             self.up.put(bytes, now);
         } else {
             self.seen.collisions += 1;
-            let mut spoilt = bytes.to_vec();
-            garble(&mut spoilt);
-            self.up.put(&spoilt, now);
+            self.up.collide(bytes, now);
         }
     }
 

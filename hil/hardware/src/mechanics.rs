@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use firmware_protocol::{DoorReading, Polarity};
 
-/// How long a solenoid is driven by the board's own timer.
-pub const PULSE: Duration = Duration::from_millis(500);
 /// How long after the beginning of a pulse the door springs open.
 const SPRINGS_OPEN_AFTER: Duration = Duration::from_millis(60);
 /// How long a released bolt waits for a door that does not move.
@@ -46,6 +44,7 @@ pub struct Lock {
     springs_open_at: Option<Duration>,
     released_until: Option<Duration>,
     driven_until: Option<Duration>,
+    pulsed_at: Option<Duration>,
     pulses: u32,
     stuck: bool,
     welded: bool,
@@ -63,6 +62,7 @@ impl Lock {
             springs_open_at: None,
             released_until: None,
             driven_until: None,
+            pulsed_at: None,
             pulses: 0,
             stuck: false,
             welded: false,
@@ -70,10 +70,11 @@ impl Lock {
         }
     }
 
-    /// The board drives the solenoid.
-    pub fn pulse(&mut self, now: Duration) {
+    /// The board drives the solenoid for so long, by its own timer.
+    pub fn pulse(&mut self, length: Duration, now: Duration) {
         self.pulses += 1;
-        self.driven_until = Some(now + PULSE);
+        self.driven_until = Some(now + length);
+        self.pulsed_at = Some(now);
         if self.welded {
             return;
         }
@@ -81,6 +82,17 @@ impl Lock {
         if !self.stuck && !self.door_open {
             self.springs_open_at = Some(now + SPRINGS_OPEN_AFTER);
         }
+    }
+
+    /// The board stops driving the solenoid.
+    pub const fn release(&mut self) {
+        self.driven_until = None;
+    }
+
+    /// Whether so much time has passed since its last pulse began.
+    #[must_use]
+    pub fn rested(&self, cool_down: Duration, now: Duration) -> bool {
+        self.pulsed_at.is_none_or(|at| at + cool_down <= now)
     }
 
     /// When something moves by itself next.

@@ -53,6 +53,21 @@ impl Pace {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Somebody else speaks as well. Who begins with the same bit leaves what both say (a 0 wins); otherwise what
+    /// overlaps is spoilt. What comes after the other has ended is whole.
+    pub fn collide(&mut self, bytes: &[u8], now: Duration) {
+        let passed = (now.saturating_sub(self.from)).as_nanos() / self.byte.as_nanos().max(1);
+        let offset = usize::try_from(passed).unwrap_or(usize::MAX);
+        let together = now == self.from;
+        for (index, byte) in bytes.iter().enumerate() {
+            match self.bytes.get_mut(offset.saturating_add(index)) {
+                Some(under_way) if together => *under_way &= byte,
+                Some(under_way) => garble(std::slice::from_mut(under_way)),
+                None => self.bytes.push(*byte),
+            }
+        }
+    }
+
     /// Spoils what is under way, and returns whether there was anything.
     pub fn garble(&mut self) -> bool {
         garble(&mut self.bytes);
@@ -93,7 +108,7 @@ impl Pace {
 }
 
 /// What two speakers at once leave of some bytes.
-pub(crate) fn garble(bytes: &mut [u8]) {
+fn garble(bytes: &mut [u8]) {
     for byte in bytes {
         *byte ^= 0x5A;
     }

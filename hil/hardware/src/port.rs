@@ -64,6 +64,21 @@ impl Device for SimulatedScanner {
     }
 }
 
+/// Where a device is plugged in: a pseudo-terminal behind this link, or a real port at a speed.
+struct Plug {
+    path: PathBuf,
+    baud: Option<u32>,
+}
+
+impl Plug {
+    fn open(&self) -> io::Result<Terminal> {
+        match self.baud {
+            None => Terminal::open(&self.path),
+            Some(baud) => Terminal::attach(&self.path, baud),
+        }
+    }
+}
+
 type Deed<D> = Box<dyn FnOnce(&mut D, Duration, &mut Vec<u8>) + Send>;
 
 enum Order<D> {
@@ -97,10 +112,26 @@ impl<D: Device> Port<D> {
     /// # Errors
     /// No pseudo-terminal can be had, or the link cannot be made.
     pub fn spawn(device: D, path: &Path) -> io::Result<Self> {
-        let terminal = Terminal::open(path)?;
+        Self::spawn_at(device, path, None)
+    }
+
+    /// Runs `device` at the end of a real cable: `path` is a serial port of this machine.
+    ///
+    /// # Errors
+    /// The port cannot be opened at that speed.
+    pub fn attach(device: D, path: &Path, baud: u32) -> io::Result<Self> {
+        Self::spawn_at(device, path, Some(baud))
+    }
+
+    fn spawn_at(device: D, path: &Path, baud: Option<u32>) -> io::Result<Self> {
+        let plug = Plug {
+            path: path.to_path_buf(),
+            baud,
+        };
+        let terminal = plug.open()?;
         let timer = Timer::new()?;
         let (orders, received) = mpsc::channel(ORDERS_MAX);
-        tokio::spawn(run(device, terminal, timer, received, path.to_path_buf()));
+        tokio::spawn(run(device, terminal, timer, received, plug));
         Ok(Self {
             path: path.to_path_buf(),
             orders,
@@ -226,7 +257,7 @@ async fn run<D: Device>(
     terminal: Terminal,
     timer: Timer,
     mut orders: mpsc::Receiver<Order<D>>,
-    path: PathBuf,
+    plug: Plug,
 ) {
     let start = Instant::now();
     let mut plugged = Some(terminal);
@@ -247,7 +278,7 @@ async fn run<D: Device>(
                 }
                 Some(Order::Replug(done)) => {
                     let opened = if plugged.is_some() { Ok(()) } else {
-                        Terminal::open(&path).map(|terminal| plugged = Some(terminal))
+                        plug.open().map(|terminal| plugged = Some(terminal))
                     };
                     let _ = done.send(opened);
                 }
@@ -255,13 +286,13 @@ async fn run<D: Device>(
             read = read(plugged.as_ref(), &mut buffer) => match read {
                 Ok(count) => device.written(&buffer[..count], start.elapsed(), &mut delivered),
                 Err(error) => {
-                    tracing::warn!(port = %path.display(), %error, "simulated port broke");
+                    tracing::warn!(port = %plug.path.display(), %error, "simulated port broke");
                     plugged = None;
                 }
             },
             result = wait_for(&timer, wait) => {
                 if let Err(error) = result {
-                    tracing::error!(port = %path.display(), %error, "simulated port has no timer and ends");
+                    tracing::error!(port = %plug.path.display(), %error, "simulated port has no timer and ends");
                     return;
                 }
                 device.tick(start.elapsed(), &mut delivered);

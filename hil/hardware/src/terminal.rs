@@ -1,4 +1,4 @@
-//! A pseudo-terminal with a name that stays: the end that devices hold, and an exact timer (IO).
+//! A pseudo-terminal with a name that stays, or a real port: the end that devices hold; and an exact timer (IO).
 
 use std::fs;
 use std::io;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
 
-/// The device's end of a pseudo-terminal whose other end is opened through a symbolic link.
+/// The device's end of a pseudo-terminal whose other end is opened through a symbolic link, or of a real cable.
 ///
 /// When it is dropped, readers of the other end get `Ok(0)` or `EIO`, as when an adapter is pulled, and the
 /// link is gone.
@@ -22,8 +22,9 @@ use tokio::io::unix::AsyncFd;
 pub struct Terminal {
     device: AsyncFd<OwnedFd>,
     /// Held so that the device's end sees no hang-up while nobody has the port open.
-    _port: OwnedFd,
-    link: PathBuf,
+    _port: Option<OwnedFd>,
+    /// The name that goes with it.
+    link: Option<PathBuf>,
 }
 
 impl Terminal {
@@ -58,8 +59,27 @@ impl Terminal {
         fs::rename(&aside, link)?;
         Ok(Self {
             device: registered(device)?,
-            _port: port,
-            link: link.to_path_buf(),
+            _port: Some(port),
+            link: Some(link.to_path_buf()),
+        })
+    }
+
+    /// Opens a real serial port, raw 8N1 at `baud`, for a device that speaks to whatever is at its other end.
+    ///
+    /// # Errors
+    /// It is not there, is no serial port, or cannot have that speed.
+    pub fn attach(path: &Path, baud: u32) -> io::Result<Self> {
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let device = rustix::fs::open(path, flags, Mode::empty())?;
+        let mut modes = tcgetattr(&device)?;
+        modes.make_raw();
+        modes.control_modes |= ControlModes::CREAD | ControlModes::CLOCAL;
+        modes.set_speed(baud)?;
+        tcsetattr(&device, OptionalActions::Flush, &modes)?;
+        Ok(Self {
+            device: registered(device)?,
+            _port: None,
+            link: None,
         })
     }
 
@@ -71,7 +91,10 @@ impl Terminal {
         loop {
             let mut ready = self.device.readable().await?;
             if let Ok(read) = ready.try_io(|device| Ok(rustix::io::read(device, &mut *buffer)?)) {
-                return read;
+                return match read {
+                    Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+                    read => read,
+                };
             }
         }
     }
@@ -92,7 +115,9 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // Gone already, or replaced: both leave nothing to do.
-        let _ = fs::remove_file(&self.link);
+        if let Some(link) = &self.link {
+            let _ = fs::remove_file(link);
+        }
     }
 }
 

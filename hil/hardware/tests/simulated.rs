@@ -93,6 +93,7 @@ fn a_pulse_opens_the_door_and_a_hand_closes_it() {
         channel: channel(3),
         result: UnlockResult::Taken,
         door: DoorReading::Open,
+        item: None,
     };
     assert_eq!(
         answers,

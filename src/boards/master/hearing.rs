@@ -43,6 +43,13 @@ impl BusMaster {
             self.answered(port, answer.content, now, actions);
             return;
         }
+        if let Some(index) = self.ports[port].wire.second_answer(&answer, now) {
+            self.boards[index].statistics.stray += 1;
+            if self.boards[index].twins.doubled() {
+                self.report_shared(index, actions);
+            }
+            return;
+        }
         let places = self.layout.boards.iter();
         let from = places
             .zip(&mut self.boards)
@@ -72,12 +79,16 @@ impl BusMaster {
         if board.answered(read) {
             actions.push(BusAction::Report(Input::BoardFound { board: place.id }));
         }
+        if read.is_some() && board.twins.answered() {
+            actions.push(BusAction::Report(Input::AddressAlone { board: place.id }));
+        }
         let inverted = place.inverted;
         match content {
             Content::Unlocked {
                 channel,
                 result,
                 door,
+                item: _, // the read that follows tells it as well
             } => {
                 board.urgent |= channel.bit() & place.mapped;
                 if let Purpose::Unlock(unlock) = exchange.purpose {
@@ -89,7 +100,7 @@ impl BusMaster {
             Content::Door { channel, door } => {
                 let mut doors = DoorMap::default();
                 doors.set(channel, with(door, channel, inverted));
-                let noticed = board.read(doors, place.mapped);
+                let noticed = board.read(channel.bit(), doors, place.mapped);
                 self.report_doors(exchange.board, noticed, actions);
             }
             Content::State(state) => self.state(exchange.board, state, actions),
@@ -97,6 +108,7 @@ impl BusMaster {
             | Content::ReportsSet(_)
             | Content::Version(_)
             | Content::Handshake
+            | Content::AllOff
             | Content::Unasked { .. } => {}
         }
     }
@@ -108,7 +120,7 @@ impl BusMaster {
             known: state.doors.known,
             open: state.doors.open ^ place.inverted,
         };
-        let noticed = board.read(doors, place.mapped);
+        let noticed = board.read(Channel::bits(state.channels), doors, place.mapped);
         if let Some(items) = state.items.map(|items| items & place.mapped) {
             let mut changed = board.items.map_or(place.mapped, |before| before ^ items);
             board.items = Some(items);
@@ -120,14 +132,30 @@ impl BusMaster {
                 }
             }
         }
-        let tampered = state.tampered.unwrap_or(false);
-        if tampered && !board.tampered {
-            actions.push(BusAction::Report(Input::Tampered {
-                source: TamperSource::Contact,
-            }));
+        let contact = (state.tampered, &mut board.tampered, TamperSource::Contact);
+        let shock = (state.shaken, &mut board.shaken, TamperSource::Shock);
+        for (told, before, source) in [contact, shock] {
+            let now = told.unwrap_or(false);
+            if now && !std::mem::replace(before, now) {
+                actions.push(BusAction::Report(Input::Tampered { source }));
+            }
+            *before = now;
         }
-        board.tampered = tampered;
+        if let Some(mains) = state.mains
+            && board.mains.replace(mains) != Some(mains)
+        {
+            actions.push(BusAction::Report(Input::PowerChanged { mains }));
+        }
         self.report_doors(index, noticed, actions);
+    }
+
+    pub(super) fn report_shared(&self, index: usize, actions: &mut Vec<BusAction>) {
+        let place = &self.layout.boards[index];
+        actions.push(BusAction::Report(Input::AddressShared {
+            board: place.id,
+            port: self.layout.ports[place.port.0].name.clone(),
+            address: place.address.0,
+        }));
     }
 
     fn report_doors(&self, index: usize, noticed: Noticed, actions: &mut Vec<BusAction>) {

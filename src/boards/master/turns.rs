@@ -126,10 +126,24 @@ impl BusMaster {
         let learning = state
             .boards
             .iter()
-            .any(|board| self.boards[*board].life != Life::Quarantined && self.boards[*board].fresh != 0);
-        let gap = (self.settings.sweep_ms / count.max(1) as u64).max(self.settings.gap_min_ms);
+            .any(|board| self.boards[*board].life != Life::Quarantined && self.boards[*board].untold != 0);
+        let profile = state.wire.profile;
+        let mut turns = count as u64;
+        if !profile.reads_all {
+            let mapped = |board: &usize| u64::from(self.layout.boards[*board].mapped.count_ones());
+            turns = state.boards.iter().map(mapped).sum();
+        }
+        let gap = (self.settings.sweep_ms / turns.max(1)).max(self.settings.gap_min_ms);
         state.sweep_due = if learning { now } else { now.plus_millis(gap) };
-        Some((board, self.packed(board)))
+        let supply_free = self.supplies_free_at[self.layout.boards[board].supply] <= now;
+        if profile.left_on && supply_free && std::mem::take(&mut self.boards[board].rest_due) {
+            return Some((board, Command::AllOff));
+        }
+        if profile.reads_all {
+            return Some((board, self.packed(board)));
+        }
+        let channel = self.boards[board].next_swept(self.layout.boards[board].mapped)?;
+        Some((board, Command::ReadDoor(channel)))
     }
 
     fn next_single(&mut self, port: usize, urgent: bool) -> Option<(usize, Command)> {
@@ -144,7 +158,7 @@ impl BusMaster {
             }
             if let Some(channel) = board.next_single(urgent) {
                 state.single_turn = (turn + 1) % count;
-                let reads_one = state.wire.profile.reads_one;
+                let reads_one = state.wire.profile.reads_one || !state.wire.profile.reads_all;
                 return Some((
                     index,
                     if reads_one {
@@ -193,7 +207,8 @@ impl BusMaster {
             health.statistics.pulses += 1;
             health.rests[usize::from(channel.number()) - 1].pulsed(self.settings.duty, now);
             let passed = now.plus_millis(wire.took_ms(frame.len()));
-            self.supplies_free_at[place.supply] = passed.plus_millis(self.settings.solenoid_ms);
+            let driven = u64::from(wire.profile.pulse_ms) + self.settings.solenoid_rest_ms;
+            self.supplies_free_at[place.supply] = passed.plus_millis(driven);
         }
         actions.push(BusAction::Send(PortIndex(port), frame));
         true
