@@ -14,7 +14,7 @@ use crate::certificates::Issued;
 use crate::clock;
 use crate::database::{Database, DatabaseError, Location, events};
 use crate::documents;
-use crate::keys::{KeyStoreError, Keys, write_secret};
+use crate::keys::{self, KeyStoreError, Keys, RotatedKey, write_secret};
 use crate::run::{self, RunError};
 use crate::settings::{Settings, SettingsError};
 
@@ -54,6 +54,18 @@ enum Command {
         #[arg(long = "host", default_values = ["localhost", "127.0.0.1"])]
         hosts: Vec<String>,
     },
+    /// Replace a key without a gap: prepare it, use it once all cabinets know it, retire the old one. Restart the hubs after each step
+    Rotate {
+        #[command(flatten)]
+        config: Config,
+        /// What to do
+        step: Step,
+        /// Which key
+        key: RotatedKey,
+        /// Even if some cabinets or passes are left behind
+        #[arg(long)]
+        anyway: bool,
+    },
     /// List stored events, oldest first
     Events {
         #[command(flatten)]
@@ -78,6 +90,16 @@ enum Command {
     },
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Step {
+    /// Make the new key; cabinets learn it
+    Prepare,
+    /// The new key signs; the old one still counts
+    Use,
+    /// The old key counts no more
+    Retire,
+}
+
 #[derive(Debug, clap::Args)]
 struct Config {
     /// The settings file
@@ -100,6 +122,8 @@ enum Failure {
     File { path: PathBuf, error: std::io::Error },
     #[error("{0} is not what `lockerd identity` prints: {1}")]
     Identity(PathBuf, serde_json::Error),
+    #[error("{0}; wait, or say --anyway")]
+    TooEarly(String),
     #[error("the stored events are not whole; restore the database from its backup")]
     Broken,
     #[error("the system: {0}")]
@@ -113,6 +137,7 @@ impl Failure {
             Self::Settings(_) | Self::Run(RunError::Broker(_)) => 78,
             Self::Identity(..) | Self::Broken => 65,
             Self::File { .. } => 66,
+            Self::TooEarly(_) => 75,
             Self::Run(RunError::Listen { .. }) => 69,
             Self::Keys(_) | Self::Run(RunError::Keys(_)) => 77,
             Self::Database(_) | Self::Run(RunError::Database(_)) => 74,
@@ -168,6 +193,12 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             cabinet,
             identity,
         } => enrol(&Settings::read(&config.config)?, &cabinet, &identity).await,
+        Command::Rotate {
+            config,
+            step,
+            key,
+            anyway,
+        } => rotate(&Settings::read(&config.config)?, step, key, anyway).await,
         Command::Certificates { config, out, hosts } => {
             certificates(&Settings::read(&config.config)?, &out, &hosts)
         }
@@ -229,6 +260,50 @@ async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Res
         "{}",
         serde_json::to_string_pretty(&bundle).expect("a bundle is texts")
     );
+    Ok(())
+}
+
+async fn rotate(settings: &Settings, step: Step, key: RotatedKey, anyway: bool) -> Result<(), Failure> {
+    let directory = settings.keys();
+    let known = Keys::open(&directory)?;
+    match step {
+        Step::Prepare => keys::prepare(&directory, key)?,
+        Step::Use => {
+            let database = Database::open(&settings.database()).await?;
+            let behind = documents::without_key_set(&database, &known).await?;
+            if !behind.is_empty() && !anyway {
+                let behind = behind.join(", ");
+                return Err(Failure::TooEarly(format!(
+                    "these cabinets do not know the new key yet: {behind}"
+                )));
+            }
+            keys::begin_to_use(&directory, key)?;
+        }
+        Step::Retire if key == RotatedKey::Documents && !anyway => {
+            let database = Database::open(&settings.database()).await?;
+            let behind = documents::signed_before(&database, &known).await?;
+            if !behind.is_empty() {
+                let behind = behind.join(", ");
+                return Err(Failure::TooEarly(format!(
+                    "these cabinets have documents of the old key: {behind}"
+                )));
+            }
+            keys::retire(&directory, key)?;
+        }
+        Step::Retire => {
+            let since = keys::superseded_at(&directory, key).map(clock::timestamp);
+            if let (RotatedKey::Passes, Some(since), false) = (key, since, anyway) {
+                let database = Database::open(&settings.database()).await?;
+                let left = database.passes_issued_before(since, clock::now()).await?;
+                if left > 0 {
+                    return Err(Failure::TooEarly(format!(
+                        "{left} passes of the old key still count"
+                    )));
+                }
+            }
+            keys::retire(&directory, key)?;
+        }
+    }
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub mod directory;
 pub mod events;
 pub mod outbox;
 pub mod personal;
+mod rotation;
 pub mod verify;
 
 pub use sql::{Either, Writing};

@@ -43,6 +43,27 @@ pub async fn key_set_version(
     Ok(version)
 }
 
+/// The cabinets that may speak and do not yet have these keys in force.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn without_key_set(database: &Database, keys: &Keys) -> Result<Vec<String>, DatabaseError> {
+    database.without_key_set(&json(&keys.key_set(0))).await
+}
+
+/// The cabinets that may speak and have documents in force that an earlier key signed.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn signed_before(database: &Database, keys: &Keys) -> Result<Vec<String>, DatabaseError> {
+    database.signed_before(&stamp(keys, "%")).await
+}
+
+/// What is compared of a document: its content and who signs it. A new key makes a new version, so that cabinets say when they have it.
+fn stamp(keys: &Keys, content: &str) -> String {
+    format!("{} {content}", keys.documents.id())
+}
+
 /// One document. The version is not part of what is compared: the same content keeps its version.
 async fn one(
     tx: &mut Writing,
@@ -58,13 +79,13 @@ async fn one(
         }
         DocumentName::Staff => {
             let members = directory::staff_of(tx.on(), cabinet).await?;
-            let version = directory::version(tx, cabinet, name, &json(&members)).await?;
+            let version = directory::version(tx, cabinet, name, &stamp(keys, &json(&members))).await?;
             Ok(sign(keys, cabinet, &Staff { version, members }))
         }
         DocumentName::Revocations => {
             let passes = directory::revoked_passes(tx.on(), clock::now()).await?;
             let passes: Vec<_> = passes.iter().filter_map(|id| id.parse().ok()).collect();
-            let version = directory::version(tx, cabinet, name, &json(&passes)).await?;
+            let version = directory::version(tx, cabinet, name, &stamp(keys, &json(&passes))).await?;
             let keys_revoked = Vec::new();
             let document = Revocations {
                 version,
@@ -76,12 +97,12 @@ async fn one(
         DocumentName::Policy => {
             let mut policy = directory::policy(tx.on(), cabinet).await?;
             policy.version = 0;
-            policy.version = directory::version(tx, cabinet, name, &json(&policy)).await?;
+            policy.version = directory::version(tx, cabinet, name, &stamp(keys, &json(&policy))).await?;
             Ok(sign(keys, cabinet, &policy))
         }
         DocumentName::Expected => {
             let consignments = directory::expected_at(tx.on(), cabinet).await?;
-            let version = directory::version(tx, cabinet, name, &json(&consignments)).await?;
+            let version = directory::version(tx, cabinet, name, &stamp(keys, &json(&consignments))).await?;
             let document = Expected {
                 version,
                 consignments,

@@ -7,11 +7,17 @@ use std::path::{Path, PathBuf};
 
 use office_protocol::enrolment::{Bundle, Identity};
 use office_protocol::sealed::OpeningKey;
-use office_protocol::{CabinetId, KeySet, OfficeKey, Purpose, Signed, SigningKey};
+use office_protocol::{
+    CabinetId, KeySet, OfficeKey, Personal, Purpose, SealedPart, Signed, SigningKey, VerifyingKey,
+};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::certificates::CertificateAuthority;
+
+mod rotation;
+
+pub use rotation::{Which as RotatedKey, begin_to_use, prepare, retire, superseded_at};
 
 /// What goes wrong with the keys.
 #[derive(Debug, Error)]
@@ -30,6 +36,12 @@ pub enum KeyStoreError {
         /// Which.
         path: PathBuf,
     },
+    /// Nothing to use.
+    #[error("{path} is not there: prepare a key first")]
+    NotPrepared {
+        /// Where it would be.
+        path: PathBuf,
+    },
     /// A certificate.
     #[error("certificate: {0}")]
     Certificate(#[from] rcgen::Error),
@@ -46,8 +58,12 @@ pub struct Keys {
     pub documents: SigningKey,
     /// Signs positions.
     pub positions: SigningKey,
-    /// Opens sealed parts.
+    /// Opens sealed parts; cabinets seal to it.
     pub opening: OpeningKey,
+    /// Opens what was sealed to earlier keys.
+    opening_before: Vec<OpeningKey>,
+    /// Signing keys that count besides: prepared ones, and those that signed before.
+    others: Vec<(Purpose, VerifyingKey)>,
     /// Issues certificates for the broker.
     pub authority: CertificateAuthority,
 }
@@ -98,6 +114,17 @@ fn open_signing(path: &Path) -> Result<SigningKey, KeyStoreError> {
         .ok_or_else(|| KeyStoreError::NotAKey { path: path.into() })
 }
 
+fn create_opening(path: &Path) -> Result<(), KeyStoreError> {
+    let opening = OpeningKey::from_secret(&*random_secret(path)?);
+    let opening = opening.ok_or_else(|| KeyStoreError::NotAKey { path: path.into() })?;
+    write_secret(path, &opening.to_secret_text())
+}
+
+fn open_opening(path: &Path) -> Result<OpeningKey, KeyStoreError> {
+    OpeningKey::from_secret_text(&read_secret(path)?)
+        .ok_or_else(|| KeyStoreError::NotAKey { path: path.into() })
+}
+
 const SIGNING: [&str; 5] = [
     "root.key",
     "passes.key",
@@ -124,10 +151,7 @@ impl Keys {
         SIGNING
             .iter()
             .try_for_each(|name| create_signing(&directory.join(name)))?;
-        let path = directory.join(SEALING);
-        let opening = OpeningKey::from_secret(&*random_secret(&path)?);
-        let opening = opening.ok_or_else(|| KeyStoreError::NotAKey { path: path.clone() })?;
-        write_secret(&path, &opening.to_secret_text())?;
+        create_opening(&directory.join(SEALING))?;
         CertificateAuthority::create(directory)?;
         Self::open(directory)
     }
@@ -139,16 +163,15 @@ impl Keys {
     pub fn open(directory: &Path) -> Result<Self, KeyStoreError> {
         let [root, passes, commands, documents, positions] =
             SIGNING.map(|name| open_signing(&directory.join(name)));
-        let path = directory.join(SEALING);
-        let opening =
-            OpeningKey::from_secret_text(&read_secret(&path)?).ok_or(KeyStoreError::NotAKey { path })?;
         Ok(Self {
             root: root?,
             passes: passes?,
             commands: commands?,
             documents: documents?,
             positions: positions?,
-            opening,
+            opening: open_opening(&directory.join(SEALING))?,
+            opening_before: rotation::opened_before(directory)?,
+            others: rotation::others(directory)?,
             authority: CertificateAuthority::open(directory)?,
         })
     }
@@ -167,20 +190,30 @@ impl Keys {
 
     /// The key set that is in force.
     pub fn key_set(&self, version: u64) -> KeySet {
-        let office_key = |key: &SigningKey, purpose| OfficeKey {
-            key: key.verifying_key(),
-            purposes: vec![purpose],
-        };
+        let signing = [
+            (Purpose::Pass, &self.passes),
+            (Purpose::Command, &self.commands),
+            (Purpose::Document, &self.documents),
+            (Purpose::Position, &self.positions),
+        ];
+        let signing = signing.map(|(purpose, key)| (purpose, key.verifying_key()));
+        let keys = signing.into_iter().chain(self.others.iter().cloned());
         KeySet {
             version,
-            keys: vec![
-                office_key(&self.passes, Purpose::Pass),
-                office_key(&self.commands, Purpose::Command),
-                office_key(&self.documents, Purpose::Document),
-                office_key(&self.positions, Purpose::Position),
-            ],
+            keys: keys
+                .map(|(purpose, key)| OfficeKey {
+                    key,
+                    purposes: vec![purpose],
+                })
+                .collect(),
             sealing: vec![self.opening.sealing_key().clone()],
         }
+    }
+
+    /// Opens a sealed part, whichever key it was sealed to; none when that is no key of this office, or the part was altered.
+    pub fn open_sealed(&self, part: &SealedPart, cabinet: &CabinetId) -> Option<Personal> {
+        let mut keys = std::iter::once(&self.opening).chain(&self.opening_before);
+        keys.find_map(|key| part.open(key, cabinet).ok())
     }
 
     /// The key set, signed by the root for one cabinet.

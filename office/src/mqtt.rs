@@ -19,6 +19,10 @@ use tokio::sync::{mpsc, watch};
 
 use crate::clock;
 
+mod renewal;
+
+use renewal::Renewal;
+
 /// Where the broker is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,6 +123,7 @@ pub struct Connector {
     root: TopicRoot,
     share: Option<String>,
     options: MqttOptions,
+    certificates: Option<Renewal>,
 }
 
 impl Connector {
@@ -143,24 +148,13 @@ impl Connector {
             .set_clean_start(true)
             .set_connect_timeout(Duration::from_secs(10))
             .set_incoming_packet_size_limit(IncomingPacketSizeLimit::Bytes(INCOMING_BYTES_MAX));
-        match &settings.tls {
-            Some(tls) => {
-                let read = |path: &PathBuf| {
-                    std::fs::read(path).map_err(|source| BrokerError::File {
-                        path: path.clone(),
-                        source,
-                    })
-                };
-                options.set_transport(Transport::tls_with_config(TlsConfiguration::Simple {
-                    ca: read(&tls.ca)?,
-                    alpn: None,
-                    client_auth: Some((read(&tls.certificate)?, read(&tls.key)?)),
-                }));
-            }
-            None if is_local(&settings.host) => {}
+        let certificates = match &settings.tls {
+            Some(tls) => Some(Renewal::new(tls.clone())?),
+            None if is_local(&settings.host) => None,
             None => return Err(BrokerError::PlainBeyondLoopback(settings.host.clone())),
-        }
+        };
         Ok(Self {
+            certificates,
             root: settings.root.parse()?,
             share: settings.share.clone(),
             options,
@@ -169,14 +163,18 @@ impl Connector {
 
     /// Connects, and again after every error, until `outbound` is closed. `online` tells whether it is connected and subscribed.
     pub async fn run(
-        self,
+        mut self,
         inbound: mpsc::Sender<Inbound>,
         mut outbound: mpsc::Receiver<Outbound>,
         online: watch::Sender<bool>,
     ) {
         loop {
-            let over = self.connection(&inbound, &mut outbound, &online).await;
-            online.send_replace(false);
+            let options = self.options();
+            let over = self.connection(options, &inbound, &mut outbound, &online).await;
+            let worked = online.send_replace(false);
+            if let Some(certificates) = &mut self.certificates {
+                certificates.outcome(worked);
+            }
             match over {
                 Over::Closed => return,
                 Over::Lost(reason) => tracing::warn!(%reason, "the broker is gone, trying again"),
@@ -185,15 +183,27 @@ impl Connector {
         }
     }
 
+    fn options(&mut self) -> MqttOptions {
+        let mut options = self.options.clone();
+        if let Some(certificates) = &mut self.certificates {
+            let pem = certificates.next();
+            options.set_transport(Transport::tls_with_config(TlsConfiguration::Simple {
+                ca: pem.ca.clone(),
+                alpn: None,
+                client_auth: Some((pem.certificate.clone(), pem.key.clone())),
+            }));
+        }
+        options
+    }
+
     async fn connection(
         &self,
+        options: MqttOptions,
         inbound: &mpsc::Sender<Inbound>,
         outbound: &mut mpsc::Receiver<Outbound>,
         online: &watch::Sender<bool>,
     ) -> Over {
-        let (client, mut events) = AsyncClient::builder(self.options.clone())
-            .capacity(REQUESTS_MAX)
-            .build();
+        let (client, mut events) = AsyncClient::builder(options).capacity(REQUESTS_MAX).build();
         // Requests that the connection has not sent yet: above a bound, what is outbound waits where it is.
         let mut waiting = 0_usize;
         loop {

@@ -84,6 +84,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let (inbound_in, inbound) = mpsc::channel(INBOUND_MAX);
     let (outbound_in, outbound) = mpsc::channel(OUTBOUND_MAX);
     let (online_in, online) = watch::channel(false);
+    let becomes_online = online.clone();
     let (broker_in, broker_out) = mpsc::channel(INBOUND_MAX);
     let app = App::new(
         hub.clone(),
@@ -97,6 +98,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         tokio::spawn(webhooks::run(hub.clone(), webhook, secret));
     }
     let broker = tokio::spawn(connector.run(inbound_in, broker_out, online_in));
+    tokio::spawn(catch_up(hub.clone(), becomes_online, outbound_in.clone()));
     let forward = tokio::spawn(forward(outbound, broker_in));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -197,6 +199,23 @@ async fn judge_messages(
                 tracing::warn!("an answer was dropped: the broker is slow; the cabinet will ask again");
             }
         }
+    }
+}
+
+/// Publishes what cabinets lack, once there is a broker: keys may have been replaced since the last start.
+async fn catch_up(hub: Arc<Hub>, mut online: watch::Receiver<bool>, outbound: mpsc::Sender<Outgoing>) {
+    if online.wait_for(|online| *online).await.is_err() {
+        return;
+    }
+    match hub.catch_up().await {
+        Ok(documents) => {
+            for document in documents {
+                if outbound.send(document).await.is_err() {
+                    return;
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "documents wait for the cabinets' next statuses"),
     }
 }
 

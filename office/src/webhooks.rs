@@ -133,7 +133,7 @@ async fn payload(
 /// The sealed part as it was; null when it was erased or cannot be opened.
 async fn opened(hub: &Hub, cabinet: &CabinetId, digest: Digest) -> Result<Value, DatabaseError> {
     let part = hub.database.sealed_part(cabinet, digest).await?;
-    let personal: Option<Personal> = part.and_then(|part| part.open(&hub.keys.opening, cabinet).ok());
+    let personal: Option<Personal> = part.and_then(|part| hub.keys.open_sealed(&part, cabinet));
     Ok(personal.map_or(Value::Null, |personal| {
         serde_json::to_value(&personal).unwrap_or_default()
     }))

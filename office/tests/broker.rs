@@ -8,6 +8,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
+use office::certificates::CertificateAuthority;
+use office::keys::Keys;
 use office::mqtt::{Connector, Outbound, Settings, Tls};
 use office_protocol::enrolment::{Bundle, Identity};
 use office_protocol::{Presence, Purpose, Signed, Topic};
@@ -15,6 +17,19 @@ use serde_json::Value;
 use support::programs::{free_port, get, office, printed, settings, start_broker, start_office, until};
 use support::{Place, TestCabinet};
 use tokio::sync::{mpsc, watch};
+
+const TLS: &str = "tls = { ca = \"certificates/ca.pem\", certificate = \"certificates/office.pem\", \
+    key = \"certificates/office.key\" }\n";
+
+fn tls_listener(certificates: &Path) -> String {
+    let file = |name: &str| certificates.join(name).display().to_string();
+    format!(
+        "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\nuse_identity_as_username true\n",
+        file("ca.pem"),
+        file("server.pem"),
+        file("server.key"),
+    )
+}
 
 /// RFC 8410's form of an Ed25519 key, as a cabinet makes it for its TLS client.
 fn private_key_pem(cabinet: &TestCabinet) -> String {
@@ -71,8 +86,7 @@ async fn connect(place: &Path, cabinet: &TestCabinet, port: u16) -> mpsc::Sender
 
 async fn over_tls_everything_is_stored_once_though_the_hub_is_killed(place: &Place) {
     let (broker_port, port) = (free_port(), free_port());
-    let tls = "tls = { ca = \"certificates/ca.pem\", certificate = \"certificates/office.pem\", key = \"certificates/office.key\" }\n";
-    settings(place, port, broker_port, tls);
+    settings(place, port, broker_port, TLS);
     let certificates = place.path().join("certificates");
     printed(office(place, port, &["certificates", "--out"]).arg(&certificates));
     let mut cabinet = TestCabinet::new("PORT-7");
@@ -81,14 +95,7 @@ async fn over_tls_everything_is_stored_once_though_the_hub_is_killed(place: &Pla
         bundle.ca,
         std::fs::read_to_string(certificates.join("ca.pem")).unwrap()
     );
-    let file = |name: &str| certificates.join(name).display().to_string();
-    let listener = format!(
-        "cafile {}\ncertfile {}\nkeyfile {}\nrequire_certificate true\nuse_identity_as_username true\n",
-        file("ca.pem"),
-        file("server.pem"),
-        file("server.key"),
-    );
-    let _broker = start_broker(place, broker_port, &listener).await;
+    let _broker = start_broker(place, broker_port, &tls_listener(&certificates)).await;
     let hub = start_office(place, port).await;
     let sender = connect(place.path(), &cabinet, broker_port).await;
     let id = cabinet.id.clone();
@@ -145,6 +152,49 @@ async fn over_tls_everything_is_stored_once_though_the_hub_is_killed(place: &Pla
     );
     let listed = printed(&mut office(place, port, &["events", "--json"]));
     assert_eq!(listed.lines().count(), 200);
+}
+
+/// The certificate is renewed while the hub runs, at first with one of a stranger.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewed_certificate_is_taken_once_it_works() {
+    let place = &Place::sqlite();
+    let (broker_port, port) = (free_port(), free_port());
+    settings(place, port, broker_port, TLS);
+    let certificates = place.path().join("certificates");
+    printed(office(place, port, &["certificates", "--out"]).arg(&certificates));
+    let stranger = CertificateAuthority::create(place.path())
+        .unwrap()
+        .client("office")
+        .unwrap();
+    let renewed = Keys::open(&place.path().join("data/keys"))
+        .unwrap()
+        .authority
+        .client("office")
+        .unwrap();
+    let broker = start_broker(place, broker_port, &tls_listener(&certificates)).await;
+    let _hub = start_office(place, port).await;
+    let put = |issued: &office::certificates::Issued| {
+        std::fs::write(certificates.join("office.pem"), &issued.certificate).unwrap();
+        std::fs::write(certificates.join("office.key"), &issued.key).unwrap();
+    };
+    let is_connected = async |wanted: &str| {
+        until("the hub sees it", async || {
+            get(port, "/health")
+                .await
+                .filter(|health| health["broker"] == wanted)
+        })
+        .await
+    };
+    put(&stranger);
+    drop(broker);
+    is_connected("offline").await;
+    let broker = start_broker(place, broker_port, &tls_listener(&certificates)).await;
+    is_connected("ok").await;
+    put(&renewed);
+    drop(broker);
+    is_connected("offline").await;
+    let _broker = start_broker(place, broker_port, &tls_listener(&certificates)).await;
+    is_connected("ok").await;
 }
 
 on_both_databases! {

@@ -83,8 +83,8 @@ impl Sync {
     /// When `DeadlineReached` is wanted.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let live = self.view.online && !self.draining;
-        live.then(|| [self.ask_at, self.patience_ends()].into_iter().flatten().min())
-            .flatten()
+        let deadlines = [self.ask_at, self.patience_ends(), self.sign_of_life()];
+        live.then(|| deadlines.into_iter().flatten().min()).flatten()
     }
 
     /// Takes one input.
@@ -153,6 +153,12 @@ impl Sync {
         Some(since.plus_millis(wait))
     }
 
+    /// When an idle connection asks all the same.
+    fn sign_of_life(&self) -> Option<Monotonic> {
+        let idle = self.view.following && !self.unconfirmed();
+        idle.then(|| self.asked.plus_millis(self.limits.sign_of_life_ms))
+    }
+
     fn unconfirmed(&self) -> bool {
         self.view.confirmed.is_some_and(|at| self.view.next > at.next())
     }
@@ -167,7 +173,11 @@ impl Sync {
                 out.push(Output::Reconnect);
             }
             self.ask(now, journal, out);
-        } else if self.ask_at.is_some_and(|at| at <= now) {
+        } else if [self.ask_at, self.sign_of_life()]
+            .into_iter()
+            .flatten()
+            .any(|at| at <= now)
+        {
             self.ask(now, journal, out);
         }
     }

@@ -13,6 +13,9 @@ pub struct Limits {
     pub status_gap_ms: u64,
     /// How long sent events may stay unconfirmed, or a status unanswered, until it is asked again; doubles up to six times this.
     pub answer_wait_ms: u64,
+    /// With nothing to send, a status goes out this often all the same: the office hears that the cabinet lives, and the cabinet whether
+    /// the office still has everything (its database may have been restored from a backup).
+    pub sign_of_life_ms: u64,
     /// The largest payload, whatever the broker would take.
     pub payload_bytes: usize,
 }
@@ -24,6 +27,7 @@ impl Default for Limits {
             ahead_events: 4_096,
             status_gap_ms: 5_000,
             answer_wait_ms: 10_000,
+            sign_of_life_ms: 600_000,
             payload_bytes: 256 * 1024,
         }
     }

@@ -246,6 +246,14 @@ fn what_is_not_confirmed_in_time_is_asked_for_and_sent_again() {
 }
 
 #[test]
+fn a_cabinet_with_nothing_to_say_gives_a_sign_of_life() {
+    let (mut bench, first) = Bench::connected(3);
+    bench.position(3, Some(first));
+    assert_eq!(statuses(&bench.reach_deadline()).len(), 1);
+    assert_eq!(bench.now, 1_000_000 + Limits::default().sign_of_life_ms);
+}
+
+#[test]
 fn an_unanswered_status_is_repeated_ever_more_slowly() {
     let (mut bench, _) = Bench::connected(10);
     let mut at = Vec::new();

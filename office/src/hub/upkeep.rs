@@ -1,10 +1,14 @@
 //! What a hub does by the clock: it says who has been silent, and erases personal data that nobody needs any more.
 
-use office_protocol::Timestamp;
+use std::collections::BTreeSet;
 
-use super::Hub;
+use office_protocol::Timestamp;
+use office_protocol::document::DocumentName;
+
+use super::{Hub, Outgoing};
 use crate::database::alarms::{AlarmKey, Source};
 use crate::database::{DatabaseError, alarms};
+use crate::documents;
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -18,6 +22,21 @@ pub struct Patience {
 }
 
 impl Hub {
+    /// The documents of cabinets that do not have the keys in force, or documents that an earlier key signed: for a hub that starts.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn catch_up(&self) -> Result<Vec<Outgoing>, DatabaseError> {
+        let mut behind: BTreeSet<String> = BTreeSet::new();
+        behind.extend(documents::without_key_set(&self.database, &self.keys).await?);
+        behind.extend(documents::signed_before(&self.database, &self.keys).await?);
+        let mut outgoing = Vec::new();
+        for cabinet in behind.iter().filter_map(|id| id.parse().ok()) {
+            outgoing.extend(self.documents(&cabinet, &DocumentName::ALL).await?);
+        }
+        Ok(outgoing)
+    }
+
     /// Does what is due. Several hubs may do it at once.
     ///
     /// # Errors

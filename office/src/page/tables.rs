@@ -17,8 +17,8 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
                 th scope="row" { (row.cabinet) }
                 td { (presence(overview.language, &row.presence)) }
                 td { (row.seen.as_deref().unwrap_or("–")) }
-                td { (completeness(overview.language, row)) }
-                td.number { (row.free) " / " (row.compartments) }
+                td { @if row.complete_to > 0 { (completeness(overview.language, row)) } @else { "–" } }
+                td.number { @if row.compartments > 0 { (row.free) " / " (row.compartments) } @else { "–" } }
                 td.number { @if row.unconfirmed > 0 { span.warn { (row.unconfirmed) } } @else { "0" } }
                 td.number { @if row.alarms > 0 { span.bad { "▲ " (row.alarms) } } @else { "0" } }
             } } }
@@ -46,7 +46,7 @@ fn completeness(language: Language, row: &CabinetRow) -> Markup {
             html! { span.warn { "… " (language.pick("缺口，完整至 ", "gap after ")) (row.complete_to) } }
         }
         Completeness::Fork => {
-            html! { span.bad { "⑂ " (language.pick("分叉，完整至 ", "fork, complete to ")) (row.complete_to) } }
+            html! { span.bad { "≠ " (language.pick("分叉，完整至 ", "fork, complete to ")) (row.complete_to) } }
         }
     }
 }
@@ -57,7 +57,7 @@ pub(super) fn alarms(overview: &Overview) -> Markup {
         table {
             thead { tr { th { (t("时间", "Since")) } th { (t("箱柜", "Cabinet")) } th { (t("告警", "Alarm")) } th.number { (t("格口", "Compartment")) } } }
             tbody { @for row in &overview.alarms { tr {
-                td { (row.since) } th scope="row" { (row.cabinet) }
+                td { (row.since) } th scope="row" { (if row.cabinet == "-" { "–" } else { &row.cabinet }) }
                 td { span.bad { "▲ " (names::name(overview.language, names::ALARMS, &row.alarm)) } }
                 td.number { @if let Some(compartment) = row.compartment { (compartment) } @else { "–" } }
             } } }
@@ -92,8 +92,20 @@ pub(super) fn events(overview: &Overview) -> Markup {
             } }
             tbody { @for row in &overview.events { tr {
                 td { (row.time) } td { (row.cabinet) } td.number { (row.seq) }
-                td { (names::name(overview.language, names::EVENTS, &row.kind)) } td { (row.subject.as_deref().unwrap_or("–")) }
+                td { (names::name(overview.language, names::EVENTS, &row.kind)) } td { (subject(overview.language, row.subject.as_deref())) }
             } } }
         }
+    }
+}
+
+/// What an event is about: `consignment/PERMIT-1` or `compartment/4`.
+fn subject(language: Language, subject: Option<&str>) -> Markup {
+    let Some(subject) = subject else {
+        return html! { "–" };
+    };
+    match subject.split_once('/') {
+        Some(("consignment", id)) => html! { (language.pick("信包 ", "consignment ")) (id) },
+        Some(("compartment", id)) => html! { (language.pick("格口 ", "compartment ")) (id) },
+        _ => html! { (subject) },
     }
 }
