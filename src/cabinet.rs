@@ -182,6 +182,12 @@ impl Cabinet {
             Input::UnlockAnswered { unlock, outcome } => self.unlock_answered(unlock, outcome),
             Input::BoardLost { board } => self.board_lost(board),
             Input::BoardFound { board } => self.board_found(board),
+            Input::BoardKeyAgreed { board, key, by } => {
+                self.record(EventBody::BoardKeyAgreed { board, key, by });
+            }
+            Input::BoardKeyInstalled { board, key } => {
+                self.record(EventBody::BoardKeyInstalled { board, key });
+            }
             Input::PortLost { port } => self.port_lost(port),
             Input::PortFound { port } => self.port_found(port),
             Input::PeripheralLost { port } => self.peripheral_lost(port),

@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use crate::digest::Digest;
 use crate::ids::{
-    ApplicationId, BoardId, CabinetId, CompartmentId, ConsignmentId, ItemCode, PassId, PersonId, PortName,
-    Seq, StaffId, Start,
+    ApplicationId, BoardId, CabinetId, CompartmentId, ConsignmentId, ItemCode, KeyId, PassId, PersonId,
+    PortName, Seq, StaffId, Start,
 };
 use crate::time::Timestamp;
 

@@ -167,6 +167,14 @@ fn events() -> Vec<(&'static str, Value)> {
         ("board-lost", json!({ "board": 1 })),
         ("board-found", json!({ "board": 1 })),
         (
+            "board-key-agreed",
+            json!({ "board": 1, "key": "1e3bee94", "by": "label" }),
+        ),
+        (
+            "board-key-installed",
+            json!({ "board": 1, "key": "1e3bee94" }),
+        ),
+        (
             "address-shared",
             json!({ "board": 1, "port": "locks", "address": 3 }),
         ),

@@ -416,6 +416,8 @@ impl Ledger {
             | E::StaffAdmitted { .. }
             | E::BoardLost { .. }
             | E::BoardFound { .. }
+            | E::BoardKeyAgreed { .. }
+            | E::BoardKeyInstalled { .. }
             | E::AddressShared { .. }
             | E::PortLost { .. }
             | E::PortFound { .. }

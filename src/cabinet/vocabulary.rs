@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use office_protocol::document::DocumentName;
-use office_protocol::event::{Damage, TamperSource};
-use office_protocol::{BoardId, CompartmentId, PortName, Reply, SealedPart, Seq, Signed, Start, Timestamp};
+use office_protocol::event::{Damage, KeyOrigin, TamperSource};
+use office_protocol::{
+    BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, Start, Timestamp,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -111,6 +113,22 @@ pub enum Input {
     BoardFound {
         /// Which.
         board: BoardId,
+    },
+    /// A lock board agreed on a new key: to be on disk before it is used.
+    BoardKeyAgreed {
+        /// Which.
+        board: BoardId,
+        /// The key's public name.
+        key: KeyId,
+        /// How it came about.
+        by: KeyOrigin,
+    },
+    /// A lock board uses its new key.
+    BoardKeyInstalled {
+        /// Which.
+        board: BoardId,
+        /// The key's public name.
+        key: KeyId,
     },
     /// A lock bus's port is gone.
     PortLost {

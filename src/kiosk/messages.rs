@@ -281,6 +281,7 @@ messages! {
     PastCommandDone "指令已执行" "Order carried out"
     PastBoardLost "锁控板失联" "Lock board lost"
     PastBoardFound "锁控板恢复" "Lock board back"
+    PastBoardKey "锁控板更换密钥" "Lock board's key changed"
     PastAddressShared "锁控板地址重复" "Two lock boards on one address"
     PastPortLost "串口失联" "Serial port lost"
     PastPortFound "串口恢复" "Serial port back"

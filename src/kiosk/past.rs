@@ -56,6 +56,7 @@ pub(super) const fn name(body: &EventBody) -> M {
         EventBody::CommandDone { .. } => M::PastCommandDone,
         EventBody::BoardLost { .. } => M::PastBoardLost,
         EventBody::BoardFound { .. } => M::PastBoardFound,
+        EventBody::BoardKeyAgreed { .. } | EventBody::BoardKeyInstalled { .. } => M::PastBoardKey,
         EventBody::AddressShared { .. } => M::PastAddressShared,
         EventBody::PortLost { .. } => M::PastPortLost,
         EventBody::PortFound { .. } => M::PastPortFound,

@@ -201,6 +201,10 @@ bodies! {
     BoardLost = "locker.board-lost" { board: BoardId }
     /// A lock board answers again.
     BoardFound = "locker.board-found" { board: BoardId }
+    /// A secure lock board and the cabinet have agreed on a new key; on disk before the board is told to use it.
+    BoardKeyAgreed = "locker.board-key-agreed" { board: BoardId, key: KeyId, by: KeyOrigin }
+    /// A session with that key has begun: the old one counts no more.
+    BoardKeyInstalled = "locker.board-key-installed" { board: BoardId, key: KeyId }
     /// Two boards answer at the address of one: an unlock there would open a door on each, so none is sent.
     AddressShared = "locker.address-shared" { board: BoardId, port: PortName, address: u8 }
     /// A serial port is gone.
@@ -285,6 +289,8 @@ impl EventBody {
             | E::CommandDone { .. }
             | E::BoardLost { .. }
             | E::BoardFound { .. }
+            | E::BoardKeyAgreed { .. }
+            | E::BoardKeyInstalled { .. }
             | E::AddressShared { .. }
             | E::PortLost { .. }
             | E::PortFound { .. }
@@ -341,6 +347,8 @@ impl EventBody {
             | E::CommandDone { .. }
             | E::BoardLost { .. }
             | E::BoardFound { .. }
+            | E::BoardKeyAgreed { .. }
+            | E::BoardKeyInstalled { .. }
             | E::AddressShared { .. }
             | E::PortLost { .. }
             | E::PortFound { .. }

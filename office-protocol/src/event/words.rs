@@ -138,6 +138,13 @@ codes! {
         /// The four digits on the receipt.
         Receipt,
     }
+    /// How a lock board came to a new key.
+    KeyOrigin {
+        /// By the secret on its label, while its button was held.
+        Label,
+        /// By way of the key that it had.
+        Replacement,
+    }
     /// What told of tampering.
     TamperSource {
         /// The case's contact.

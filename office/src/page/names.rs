@@ -104,6 +104,8 @@ pub(super) const EVENTS: &[(&str, &str, &str)] = &[
     ("command-done", "指令已执行", "command done"),
     ("board-lost", "锁控板断开", "board lost"),
     ("board-found", "锁控板恢复", "board found"),
+    ("board-key-agreed", "锁控板新密钥已商定", "board key agreed"),
+    ("board-key-installed", "锁控板新密钥已启用", "board key installed"),
     ("address-shared", "锁控板地址重复", "address shared"),
     ("port-lost", "串口断开", "port lost"),
     ("port-found", "串口恢复", "port found"),
