@@ -1,8 +1,9 @@
-//! `lockerd bus scan|sniff|send`: a technician at the lock bus, with the daemon stopped.
+//! `lockerd bus scan|sniff|send|install-key|replace-key`: a technician at the lock bus, with the daemon stopped.
 //!
 //! Playing a board to test somebody else's controller is not here: simulated boards are no part of the program that opens real
 //! doors. `hardware emulate` does it.
 
+mod key;
 mod scan;
 mod send;
 mod sniff;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use firmware_protocol::Family;
+use office_protocol::BoardId;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::command_line::{Configured, Failure};
@@ -28,6 +30,11 @@ pub(crate) enum BusCommand {
     Sniff(Sniff),
     /// Reads a door, or opens an empty compartment as a technician would at the screen; needs the daemon stopped
     Send(Send),
+    /// Installs a key on a secure board while somebody holds the button on it. Standard input: the text on the board's label.
+    /// Journaled; needs the daemon stopped
+    InstallKey(Key),
+    /// Replaces a secure board's key by way of the one that it has. Journaled; needs the daemon stopped
+    ReplaceKey(Key),
 }
 
 /// A line, and what may be on it.
@@ -98,6 +105,15 @@ pub(crate) struct Send {
     what: What,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(flatten)]
+    configured: Configured,
+    /// The board's number in the settings
+    #[arg(long, value_name = "NUMBER")]
+    board: u16,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
     /// Reads one door
@@ -153,6 +169,12 @@ fn obey(runtime: &Runtime, command: BusCommand) -> Result<ExitCode, Failure> {
     match command {
         BusCommand::Scan(scan) => runtime.block_on(scan::run(&scan)),
         BusCommand::Sniff(sniff) => runtime.block_on(sniff::run(&sniff)),
+        BusCommand::InstallKey(key) => {
+            runtime.block_on(key::install(&key.configured.load()?, BoardId(key.board)))
+        }
+        BusCommand::ReplaceKey(key) => {
+            runtime.block_on(key::replace(&key.configured.load()?, BoardId(key.board)))
+        }
         BusCommand::Send(send) => {
             let settings = send.configured.load()?;
             match send.what {

@@ -252,7 +252,8 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     }
 }
 
-fn board_keys(settings: &Settings) -> Result<BTreeMap<BoardId, Keys>, SecretsError> {
+/// The keys of the boards that have some; warns of those that should.
+pub(crate) fn board_keys(settings: &Settings) -> Result<BTreeMap<BoardId, Keys>, SecretsError> {
     let secure: Vec<BoardId> = settings.layout.secure_boards().collect();
     let keys = secrets::board_keys(&settings.secrets, secure.iter().copied())?;
     for board in secure.iter().filter(|board| !keys.contains_key(board)) {

@@ -16,7 +16,7 @@ mod packet;
 mod peer;
 mod responder;
 
-pub use content::{Offer, Serial, VERSION};
+pub use content::{Offer, Sensors, Serial, VERSION};
 pub use controller::{BOARDS_MAX, Controller, DOUBT_MS, Refusal};
 pub use key::{Key, KeyId, Keys, Nonce};
 pub use responder::{INSTALLATION_MS, Nameplate, Responder, SESSION_MS};
@@ -59,6 +59,8 @@ impl Codec for Secure {
             silence_ms: 20,
             packed_unknown: true,
             items: true,
+            tamper: true,
+            power: true,
             protected: true,
             ..Profile::PLAIN
         }

@@ -170,10 +170,7 @@ fn events() -> Vec<(&'static str, Value)> {
             "board-key-agreed",
             json!({ "board": 1, "key": "1e3bee94", "by": "label" }),
         ),
-        (
-            "board-key-installed",
-            json!({ "board": 1, "key": "1e3bee94" }),
-        ),
+        ("board-key-installed", json!({ "board": 1, "key": "1e3bee94" })),
         (
             "address-shared",
             json!({ "board": 1, "port": "locks", "address": 3 }),

@@ -188,6 +188,13 @@ impl Layout {
         &self.ports
     }
 
+    /// Where a board of this number is: its port and its address there.
+    #[must_use]
+    pub fn board(&self, id: BoardId) -> Option<(PortIndex, Board)> {
+        let board = self.boards.iter().find(|board| board.id == id)?;
+        Some((board.port, board.address))
+    }
+
     /// The boards whose lines are authenticated, and who need keys.
     pub fn secure_boards(&self) -> impl Iterator<Item = BoardId> {
         let secure = |board: &&PlacedBoard| self.ports[board.port.0].family.profile().protected;

@@ -139,7 +139,9 @@ pub(super) async fn unlock(
     let (engine, first) = daemon::open(&settings, &enrolment, &catalogue, start, clock).await?;
     let (sender, inputs) = mpsc::channel(QUEUE);
     let (work, works) = mpsc::channel(QUEUE);
-    let master = BusMaster::new(settings.layout.clone(), BusSettings::default());
+    let mut master = BusMaster::new(settings.layout.clone(), BusSettings::default());
+    let keys = daemon::board_keys(&settings).map_err(DaemonError::from)?;
+    master.give_keys(*clock::draw_secret()?, &keys);
     let (view, _unwatched) = watch::channel(master.view());
     tokio::spawn(task::run(
         master,

@@ -17,15 +17,54 @@ const NEW_KEY: u8 = 0x06;
 /// An answer's code is its request's with this bit.
 const ANSWER: u8 = 0x80;
 
-/// Flags of a board's state; the odd ones say that the board has such a sensor, as they do in its offer.
+/// Flags of a board's state.
 const ITEMS: u8 = 0x01;
 const TAMPER_KNOWN: u8 = 0x02;
 const TAMPERED: u8 = 0x04;
-/// Whether something is inside, in the answer to an unlock: unknown.
-const ITEM_UNKNOWN: u8 = 2;
+const SHOCK_KNOWN: u8 = 0x08;
+const SHAKEN: u8 = 0x10;
+const SUPPLY_KNOWN: u8 = 0x20;
+const ON_MAINS: u8 = 0x40;
+
+/// Bits of what a board has besides doors.
+const HAS_ITEMS: u8 = 0x01;
+const HAS_TAMPER: u8 = 0x02;
+const HAS_SHOCK: u8 = 0x04;
+const HAS_SUPPLY: u8 = 0x08;
 
 /// The number that a board was made with.
 pub type Serial = [u8; 8];
+
+/// What a board can tell besides its doors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Sensors {
+    /// Whether something lies in a compartment.
+    pub items: bool,
+    /// Whether its case is open.
+    pub tamper: bool,
+    /// Whether it is shaken.
+    pub shock: bool,
+    /// Whether it is fed by the mains or by a battery.
+    pub supply: bool,
+}
+
+impl Sensors {
+    const fn byte(self) -> u8 {
+        flag(self.items, HAS_ITEMS)
+            | flag(self.tamper, HAS_TAMPER)
+            | flag(self.shock, HAS_SHOCK)
+            | flag(self.supply, HAS_SUPPLY)
+    }
+
+    const fn of(byte: u8) -> Self {
+        Self {
+            items: byte & HAS_ITEMS != 0,
+            tamper: byte & HAS_TAMPER != 0,
+            shock: byte & HAS_SHOCK != 0,
+            supply: byte & HAS_SUPPLY != 0,
+        }
+    }
+}
 
 /// What a board says of itself when a session is set up: sealed, so that nobody can make it say less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +73,8 @@ pub struct Offer {
     pub versions: (u8, u8),
     /// How many locks it has.
     pub channels: u8,
-    /// Whether it has item sensors.
-    pub items: bool,
-    /// Whether it says that it was tampered with.
-    pub tamper: bool,
+    /// What it has besides.
+    pub sensors: Sensors,
     /// Its firmware, as its maker counts.
     pub firmware: [u8; 2],
     /// The number that it was made with.
@@ -49,20 +86,18 @@ impl Offer {
     pub(super) const LENGTH: usize = 14;
 
     pub(super) fn put(&self, plain: &mut Packet) {
-        let features = flag(self.items, ITEMS) | flag(self.tamper, TAMPER_KNOWN);
         let (lowest, highest) = self.versions;
-        plain.extend(&[lowest, highest, self.channels, features]);
+        plain.extend(&[lowest, highest, self.channels, self.sensors.byte()]);
         plain.extend(&self.firmware);
         plain.extend(&self.serial);
     }
 
     pub(super) fn of(plain: &[u8]) -> Option<Self> {
-        let ([lowest, highest, channels, features, major, minor], rest) = plain.split_first_chunk()?;
+        let ([lowest, highest, channels, sensors, major, minor], rest) = plain.split_first_chunk()?;
         Some(Self {
             versions: (*lowest, *highest),
             channels: *channels,
-            items: features & ITEMS != 0,
-            tamper: features & TAMPER_KNOWN != 0,
+            sensors: Sensors::of(*sensors),
             firmware: [*major, *minor],
             serial: *rest.first_chunk()?,
         })
@@ -141,13 +176,13 @@ impl Answered {
                 channel,
                 result,
                 door,
-                item: _,
+                item,
             }) => plain.extend(&[
                 ANSWER | UNLOCK,
                 channel.number(),
                 result_byte(result),
                 door_byte(door),
-                ITEM_UNKNOWN,
+                item_byte(item),
             ]),
             Self::Content(Content::Door { channel, door }) => {
                 plain.extend(&[ANSWER | READ_DOOR, channel.number(), door_byte(door)]);
@@ -171,11 +206,11 @@ impl Answered {
         let (code, rest) = plain.split_first()?;
         Some(match (code ^ ANSWER, rest) {
             (BEGIN, [version, ..]) => Self::Begin(*version),
-            (UNLOCK, [number, result, door, ..]) => Self::Content(Content::Unlocked {
+            (UNLOCK, [number, result, door, item, ..]) => Self::Content(Content::Unlocked {
                 channel: Channel::new(*number)?,
                 result: result_of(*result)?,
                 door: door_of(*door)?,
-                item: None,
+                item: item_of(*item)?,
             }),
             (READ_DOOR, [number, door, ..]) => Self::Content(Content::Door {
                 channel: Channel::new(*number)?,
@@ -197,7 +232,11 @@ pub(super) const fn map_bytes(channels: u8) -> usize {
 fn put_state(state: &BoardState, plain: &mut Packet) {
     let flags = flag(state.items.is_some(), ITEMS)
         | flag(state.tampered.is_some(), TAMPER_KNOWN)
-        | flag(state.tampered == Some(true), TAMPERED);
+        | flag(state.tampered == Some(true), TAMPERED)
+        | flag(state.shaken.is_some(), SHOCK_KNOWN)
+        | flag(state.shaken == Some(true), SHAKEN)
+        | flag(state.mains.is_some(), SUPPLY_KNOWN)
+        | flag(state.mains == Some(true), ON_MAINS);
     plain.extend(&[ANSWER | READ_ALL, state.channels, flags]);
     let bytes = map_bytes(state.channels.min(Channel::MAX));
     plain.extend(&state.doors.known.to_le_bytes()[..bytes]);
@@ -229,9 +268,14 @@ fn state_of(bytes: &[u8]) -> Option<BoardState> {
             open: map(1)? & known,
         },
         items: if flags & ITEMS == 0 { None } else { Some(map(2)?) },
-        tampered: (flags & TAMPER_KNOWN != 0).then_some(flags & TAMPERED != 0),
-        ..BoardState::default()
+        tampered: told(*flags, TAMPER_KNOWN, TAMPERED),
+        shaken: told(*flags, SHOCK_KNOWN, SHAKEN),
+        mains: told(*flags, SUPPLY_KNOWN, ON_MAINS),
     })
+}
+
+fn told(flags: u8, known: u8, is: u8) -> Option<bool> {
+    (flags & known != 0).then_some(flags & is != 0)
 }
 
 const fn flag(set: bool, bit: u8) -> u8 {
@@ -268,6 +312,24 @@ const fn door_of(byte: u8) -> Option<DoorReading> {
         0 => Some(DoorReading::Closed),
         1 => Some(DoorReading::Open),
         2 => Some(DoorReading::Unknown),
+        _ => None,
+    }
+}
+
+const fn item_byte(item: Option<bool>) -> u8 {
+    match item {
+        Some(false) => 0,
+        Some(true) => 1,
+        None => 2,
+    }
+}
+
+/// None for a byte that has no meaning.
+const fn item_of(byte: u8) -> Option<Option<bool>> {
+    match byte {
+        0 => Some(Some(false)),
+        1 => Some(Some(true)),
+        2 => Some(None),
         _ => None,
     }
 }

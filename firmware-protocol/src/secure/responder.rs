@@ -8,7 +8,7 @@ use crate::family::Unsupported;
 use crate::frame::Frame;
 use crate::words::{Answer, Board, Command, Content, Request};
 
-use super::content::{Answered, Asked, Offer, Serial, VERSION};
+use super::content::{Answered, Asked, Offer, Sensors, Serial, VERSION};
 use super::key::{Key, KeyId, Keys, Nonce, Slot};
 use super::packet::{Cut, GREETING, HEADER, Kind, Packet, cut};
 
@@ -27,10 +27,8 @@ pub struct Nameplate {
     pub address: Board,
     /// How many locks it has.
     pub channels: u8,
-    /// Whether it has item sensors.
-    pub items: bool,
-    /// Whether it has a tamper contact.
-    pub tamper: bool,
+    /// What it can tell besides its doors.
+    pub sensors: Sensors,
     /// Its firmware, as its maker counts.
     pub firmware: [u8; 2],
     /// The number that it was made with.
@@ -320,8 +318,7 @@ impl Responder {
         let offer = Offer {
             versions: (VERSION, VERSION),
             channels: plate.channels,
-            items: plate.items,
-            tamper: plate.tamper,
+            sensors: plate.sensors,
             firmware: plate.firmware,
             serial: plate.serial,
         };

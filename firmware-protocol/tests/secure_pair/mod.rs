@@ -1,7 +1,7 @@
 //! A controller and a board, byte by byte between them whatever a test wants.
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
-use firmware_protocol::secure::{Controller, Key, Keys, Nameplate, Responder, Secure};
+use firmware_protocol::secure::{Controller, Key, Keys, Nameplate, Responder, Secure, Sensors};
 use firmware_protocol::{
     Accumulator, Answer, Board, BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading, Frame,
     Request, UnlockResult,
@@ -43,8 +43,10 @@ impl Pair {
         let plate = Nameplate {
             address: BOARD,
             channels: 24,
-            items: false,
-            tamper: true,
+            sensors: Sensors {
+                tamper: true,
+                ..Sensors::default()
+            },
             firmware: [1, 7],
             serial: *b"SERIAL01",
         };

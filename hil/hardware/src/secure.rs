@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firmware_protocol::secure::{Key, Keys, Nameplate, Responder};
+use firmware_protocol::secure::{Key, Keys, Nameplate, Responder, Sensors};
 
 use crate::board::SimulatedBoard;
 
@@ -74,8 +74,12 @@ impl SimulatedBoard {
             let plate = Nameplate {
                 address: settings.address,
                 channels: settings.channels,
-                items: true,
-                tamper: true,
+                sensors: Sensors {
+                    items: true,
+                    tamper: true,
+                    shock: true,
+                    supply: true,
+                },
                 firmware: [1, 0],
                 serial: secured.serial,
             };

@@ -1,6 +1,7 @@
 //! The daemon as a process, over pseudo-terminals and its real screen: enrolled, served, badly treated, killed, and whole again.
 #![allow(clippy::unwrap_used)]
 
+mod board_keys;
 mod damage;
 mod history;
 mod messages;

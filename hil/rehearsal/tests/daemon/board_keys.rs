@@ -1,0 +1,104 @@
+//! A secure board's key, from the first installation to a replacement, with the real command and the real daemon.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use firmware_protocol::secure::{Key, Keys};
+use firmware_protocol::{Board, Channel, Family};
+use hardware::{BoardSettings, Grain, Hand, Line, Port, SimulatedBoard};
+
+use crate::place::{LIMIT, Place};
+
+const BOARD: Board = Board(1);
+const BAUD: u32 = 115_200;
+/// Thirty-two bytes of 07, as a label has them.
+const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+fn line(place: &Place) -> Port<Line> {
+    let settings = BoardSettings::new(Family::LockerdSecure, BOARD, 24);
+    let board = SimulatedBoard::new(settings, 1).secured(Key::new([7; 32]), *b"SERIAL01", Keys::default());
+    let line = Line::new(vec![board], BAUD, Grain::Bytes, 1);
+    Port::spawn(line, &place.path("locks")).unwrap()
+}
+
+async fn key_of(port: &Port<Line>) -> Option<String> {
+    let kept = port.with(|line, _, _| line.board(BOARD).and_then(|board| board.keys().cloned()));
+    kept.await
+        .unwrap()
+        .and_then(|keys| keys.current)
+        .map(|key| key.id().to_string())
+}
+
+async fn bus(place: &Arc<Place>, verb: &'static str, label: &str) -> Output {
+    let (place, label) = (Arc::clone(place), format!("{label}\n"));
+    let run = move || {
+        let mut command = Command::new(&place.program[0]);
+        command
+            .args(&place.program[1..])
+            .args(["bus", verb, "--board", "1"]);
+        command.arg("--config").arg(place.config());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(label.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    };
+    tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_installed_with_the_button_used_by_the_daemon_and_replaced() {
+    let place = Arc::new(Place::enrolled());
+    place.set("family = \"8a80-shuoming\"", "family = \"lockerd-secure\"");
+    place.set("baud = 9600", "baud = 115200");
+    let port = line(&place);
+    let label = format!("LB1:53455249414c3031:{SECRET}");
+
+    let refused = bus(&place, "replace-key", "").await;
+    assert_eq!(refused.status.code(), Some(65), "no key yet: {refused:?}");
+    let refused = bus(&place, "install-key", "LB1:nonsense").await;
+    assert_eq!(refused.status.code(), Some(65), "no label: {refused:?}");
+    assert!(
+        !String::from_utf8_lossy(&refused.stderr).contains("nonsense"),
+        "never repeated"
+    );
+
+    port.button(BOARD, true).await.unwrap();
+    let installed = bus(&place, "install-key", &label).await;
+    assert!(installed.status.success(), "{installed:?}");
+    port.button(BOARD, false).await.unwrap();
+    let first = key_of(&port).await.unwrap();
+    assert!(
+        String::from_utf8_lossy(&installed.stdout).contains(&first),
+        "{installed:?}"
+    );
+    for event in [
+        format!("\"locker.board-key-agreed\",\"data\":{{\"board\":1,\"key\":\"{first}\",\"by\":\"label\"}}"),
+        format!("\"locker.board-key-installed\",\"data\":{{\"board\":1,\"key\":\"{first}\"}}"),
+    ] {
+        assert!(place.events().contains(&event), "{}", place.events());
+    }
+
+    let mut processes = place.processes();
+    let daemon = place.run(&mut processes).await;
+    let seq = place.last_seq();
+    port.hand(BOARD, Channel::new(5).unwrap(), Hand::Force)
+        .await
+        .unwrap();
+    place.journaled_after(seq, "locker.door-", 1).await;
+    let refused = bus(&place, "replace-key", "").await;
+    assert_eq!(refused.status.code(), Some(75), "the daemon runs: {refused:?}");
+    processes.end(daemon, LIMIT).await.unwrap();
+
+    let replaced = bus(&place, "replace-key", "").await;
+    assert!(replaced.status.success(), "{replaced:?}");
+    let second = key_of(&port).await.unwrap();
+    assert_ne!(first, second);
+    place
+        .journaled(&format!("\"key\":\"{second}\",\"by\":\"replacement\""), 1)
+        .await;
+    assert!(!place.events().contains("board-lost"), "{}", place.events());
+}
