@@ -84,7 +84,10 @@ impl SimulatedBoard {
                 serial: secured.serial,
             };
             let keys = secured.kept.clone();
-            ends.responder = Some(Responder::new(plate, secured.label.clone(), keys, secured.starts));
+            let mut responder = Responder::new(plate, secured.label.clone(), keys, secured.starts);
+            // The first thing that it sees is how its button is.
+            responder.pass(0, secured.button_held);
+            ends.responder = Some(responder);
         }
     }
 
