@@ -150,6 +150,12 @@ impl SimulatedBoard {
         self.settings.address
     }
 
+    /// Whether its commands are authenticated.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        self.codec.profile().protected
+    }
+
     /// One of its compartments; none beyond its number of locks.
     #[must_use]
     pub fn lock(&self, channel: Channel) -> Option<&Lock> {

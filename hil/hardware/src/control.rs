@@ -19,7 +19,7 @@ break PORT BOARD LOCK stuck|welded|sensor       (repair … sets it back)
 fault PORT BOARD silent on|off | late MS | garbled PERCENT | reboot MS
 fault PORT BOARD case|shock|battery on|off
 button PORT BOARD on|off                        (held while a key is installed)
-line PORT echo on|off | noise PERCENT
+line PORT echo on|off | noise PERCENT | meddle PERCENT
 look PORT BOARD LOCK | look PORT BOARD
 scan PORT CODE
 unplug PORT
@@ -252,6 +252,7 @@ fn line_fault(what: &str, value: &str) -> Option<LineFault> {
     match what {
         "echo" => on_or_off(value).map(LineFault::Echoing),
         "noise" => value.parse().ok().map(LineFault::Noisy),
+        "meddle" => value.parse().ok().map(LineFault::Meddled),
         _ => None,
     }
 }

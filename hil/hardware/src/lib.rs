@@ -18,7 +18,7 @@
 //! # Faults
 //!
 //! [`BoardFault`] (silent, late, garbled, rebooting; case open, shaken, on battery), [`Defect`] (stuck door, welded lock, dead sensor),
-//! [`LineFault`] (echo, noise), and the cable itself ([`Port::unplug`]).
+//! [`LineFault`] (echo, noise, somebody at the cable), and the cable itself ([`Port::unplug`]).
 //!
 //! # At the end of a real cable
 //!

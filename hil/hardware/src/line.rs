@@ -13,6 +13,9 @@ use crate::pace::{Grain, Pace};
 /// Silence after which what a board has heard is over.
 const SILENCE: Duration = Duration::from_millis(25);
 
+/// How many frames somebody at the cable remembers.
+const OVERHEARD_MAX: usize = 32;
+
 /// What can be wrong with the line itself, until it is set back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineFault {
@@ -20,6 +23,9 @@ pub enum LineFault {
     Echoing(bool),
     /// A burst of noise comes before this share of what boards say, in percent.
     Noisy(u8),
+    /// Somebody at the cable repeats, gives back and alters what has passed, behind this share of what the
+    /// controller says, in percent. Only where every board is authenticated: others would open.
+    Meddled(u8),
 }
 
 /// What happens to a line from outside.
@@ -64,6 +70,9 @@ pub struct Line {
     boards: Vec<SimulatedBoard>,
     echoing: bool,
     noisy: u8,
+    meddled: u8,
+    /// What somebody at the cable remembers.
+    overheard: Vec<Vec<u8>>,
     dice: ChaCha8Rng,
     down: Pace,
     /// When the last byte on its way to the boards arrives; they hear it all then.
@@ -83,6 +92,8 @@ impl Line {
             boards,
             echoing: false,
             noisy: 0,
+            meddled: 0,
+            overheard: Vec::new(),
             dice: ChaCha8Rng::seed_from_u64(seed),
             down: Pace::new(baud, Grain::Frames),
             arrives_at: Duration::ZERO,
@@ -118,6 +129,10 @@ impl Line {
                 match fault {
                     LineFault::Echoing(on) => self.echoing = on,
                     LineFault::Noisy(percent) => self.noisy = percent,
+                    LineFault::Meddled(percent) => {
+                        let safe = self.boards.iter().all(SimulatedBoard::is_protected);
+                        self.meddled = if safe { percent } else { 0 };
+                    }
                 }
                 true
             }
@@ -197,10 +212,42 @@ impl Line {
             self.up.put(bytes, now);
         }
         self.arrives_at = if first { now } else { self.arrives_at } + self.down.took(bytes.len());
+        self.overhear(bytes);
+        self.meddle(now);
+    }
+
+    fn overhear(&mut self, bytes: &[u8]) {
+        if self.meddled == 0 {
+            return;
+        }
+        if self.overheard.len() < OVERHEARD_MAX {
+            self.overheard.push(bytes.to_vec());
+        } else {
+            let at = self.dice.next_u32() as usize % OVERHEARD_MAX;
+            self.overheard[at] = bytes.to_vec();
+        }
+    }
+
+    /// Puts something that passed once behind what is on its way to the boards, perhaps altered.
+    fn meddle(&mut self, now: Duration) {
+        if self.meddled == 0 || self.dice.next_u32() % 100 >= u32::from(self.meddled) {
+            return;
+        }
+        let at = self.dice.next_u32() as usize % self.overheard.len().max(1);
+        let Some(mut forged) = self.overheard.get(at).cloned() else {
+            return;
+        };
+        let bit = self.dice.next_u32() as usize % (forged.len().max(1) * 16);
+        if let Some(byte) = forged.get_mut(bit / 8) {
+            *byte ^= 1 << (bit % 8);
+        }
+        self.down.put(&forged, now);
+        self.arrives_at += self.down.took(forged.len());
     }
 
     /// A board, or nobody, puts bytes on the line towards the controller.
     fn speak(&mut self, bytes: &[u8], now: Duration) {
+        self.overhear(bytes);
         if self.up.is_idle() {
             self.up.put(bytes, now);
         } else {

@@ -9,8 +9,8 @@ use rand_core::Rng;
 use super::Attack;
 use super::scene::{BOARD, CHANNELS, Scene, Way};
 
-/// How many frames are guessed or shouted at line rate: some ten seconds.
-const SHOUTS: u32 = 4_000;
+/// How many frames are guessed or shouted at line rate: some five seconds.
+const SHOUTS: u32 = 2_000;
 /// How many recorded frames are put together in every way.
 const SPLICED: usize = 14;
 /// How many different frames are given back.

@@ -235,8 +235,9 @@ impl Bench {
     /// Everything is whole again; doors stay as they are.
     pub(super) fn repair(&mut self, now: u64, delivered: &mut Vec<u8>) {
         let at = Duration::from_millis(now);
-        self.line
-            .handle(LineInput::LineFault(LineFault::Noisy(0)), at, delivered);
+        for fault in [LineFault::Noisy(0), LineFault::Meddled(0)] {
+            self.line.handle(LineInput::LineFault(fault), at, delivered);
+        }
         for number in 1..=self.boards {
             for fault in [
                 BoardFault::Silent(false),

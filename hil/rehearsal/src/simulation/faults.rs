@@ -69,6 +69,9 @@ pub(super) fn next(dice: &mut Dice) -> (u64, Fault) {
         5 => Fault::Lock(board, Defect::StuckDoor),
         6 => Fault::Lock(board, Defect::WeldedLock),
         7 => Fault::Lock(board, Defect::DeadSensor),
+        8 if dice.percent(50) => {
+            Fault::Line(LineFault::Meddled(u8::try_from(dice.between(5, 60)).unwrap_or(5)))
+        }
         8 => Fault::Line(LineFault::Noisy(u8::try_from(dice.between(5, 60)).unwrap_or(5))),
         9 => Fault::Unplugged(dice.between(1_000, 60_000)),
         10..=12 => Fault::PowerCut {

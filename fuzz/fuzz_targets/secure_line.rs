@@ -1,0 +1,7 @@
+//! Feeds `lines::secure_line`.
+#![no_main]
+
+#[path = "../src/lines.rs"]
+mod lines;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| lines::secure_line(data));
