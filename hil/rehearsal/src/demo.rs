@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Drive the five moves and their failures without anybody's help, check the office's database, and end
     #[arg(long)]
     scenario: bool,
+    /// Kill the daemon so many times (kill -9) at random moments of hand-overs, check the laws, and end
+    #[arg(long, value_name = "TIMES", conflicts_with = "scenario")]
+    kills: Option<u32>,
     /// Keep everything here, and go on from what is here; a temporary directory otherwise
     #[arg(long, value_name = "DIRECTORY")]
     directory: Option<PathBuf>,
@@ -120,14 +123,17 @@ async fn stage(arguments: &Arguments) -> Result<(), DemoError> {
         Brokerage::Own
     };
     let language = arguments.language.unwrap_or_else(Language::of_the_terminal);
-    let by_hand = |port| (!arguments.scenario).then_some(port);
+    let alone = arguments.scenario || arguments.kills.is_some();
+    let by_hand = |port| (!alone).then_some(port);
     let plan = Plan::new(&directory, brokerage, by_hand(KIOSK_PORT), by_hand(OFFICE_PORT))?;
     std::fs::create_dir_all(directory.join("logs"))?;
     let site = Site::found(plan, std::env::current_exe()?, to_files(directory.join("logs")))?;
-    let outcome = if arguments.scenario {
-        scenario::run(site, language).await.map_err(DemoError::from)
-    } else {
-        by_hands(site, language).await
+    let outcome = match arguments.kills {
+        Some(times) => scenario::run_kills(site, language, times)
+            .await
+            .map_err(DemoError::from),
+        None if arguments.scenario => scenario::run(site, language).await.map_err(DemoError::from),
+        None => by_hands(site, language).await,
     };
     if outcome.is_err() {
         let kept = temporary.keep();

@@ -130,6 +130,14 @@ impl Finger {
             .await
     }
 
+    /// One of these screens, if it comes soon.
+    pub async fn soon(&mut self, screens: &[&str]) -> Option<Sight> {
+        self.look(Instant::now() + TOUCH_AGAIN, |sight| {
+            screens.contains(&sight.screen())
+        })
+        .await
+    }
+
     /// Waits until what is shown is as wanted.
     ///
     /// # Errors

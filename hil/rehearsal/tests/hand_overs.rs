@@ -14,7 +14,7 @@ fn scenario(arguments: &[&str]) {
     let complaints = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}\n{complaints}");
     let sum = said.lines().last().unwrap();
-    let hand_overs = "hand-overs: drop-off 4, clearing 5, placing 5, collection 4, recall 1; office has ";
+    let hand_overs = "hand-overs: drop-off 5, clearing 6, placing 5, collection 4, recall 1; office has ";
     assert!(
         sum.starts_with(hand_overs) && sum.ends_with(" events, chain intact"),
         "{sum}"
@@ -22,6 +22,18 @@ fn scenario(arguments: &[&str]) {
     let office = &sum[hand_overs.len()..];
     let (has, rest) = office.split_once(" of ").unwrap();
     assert_eq!(has, rest.split(' ').next().unwrap());
+}
+
+#[test]
+fn a_daemon_killed_at_random_moments_loses_nothing_and_opens_nothing_by_itself() {
+    let run = Command::new(env!("CARGO_BIN_EXE_rehearsal"))
+        .args(["demo", "--kills", "25", "--language", "en"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    let complaints = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}\n{complaints}");
+    assert!(said.contains("25 kills, 26 starts"), "{said}");
 }
 
 #[test]

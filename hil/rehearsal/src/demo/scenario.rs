@@ -1,7 +1,9 @@
 //! `rehearsal demo --scenario`: the five moves and their failures, driven through screen, scanner and doors, and proven in the end.
 
+mod kills;
 mod moves;
 mod proof;
+mod secrets;
 
 use std::time::Instant;
 
@@ -11,6 +13,9 @@ use super::{Language, PIN};
 use crate::approval::{Approval, ApprovalError, Deliveries};
 use crate::finger::{Finger, Stuck};
 use crate::site::{self, Program, Site, SiteError};
+
+/// The phone number of the citizen who has no pass.
+const PHONE: &str = "13912345678";
 
 /// Why the scenario did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +53,8 @@ struct Story {
     began: Instant,
     done: HandOvers,
 }
+
+pub(super) use kills::run as run_kills;
 
 /// Runs the scenario, prints a line for each step and the sum at the end.
 pub(super) async fn run(site: Site, language: Language) -> Result<(), Failed> {
@@ -120,6 +127,11 @@ impl Story {
         self.step(
             &format!("取件:扫取件码,{door} 号格口打开,已取出"),
             &format!("collection: code scanned, door {door} opened, taken out"),
+        );
+        let door = self.walk_in(PHONE).await?;
+        self.step(
+            &format!("没有凭证的交件:选事项、输两遍手机号,{door} 号格口"),
+            &format!("drop-off without a pass: item chosen, phone number typed twice, door {door}"),
         );
         self.refused_again(&code).await?;
         self.step(

@@ -15,8 +15,16 @@ const PERSON: &str = "P-2048";
 const ACCEPT: Action = Action::Accept { reachable: false };
 
 impl Story {
-    pub(super) async fn scan(&mut self, text: &str) -> Result<(), Failed> {
-        self.expect_done(&format!("scan scanner {text}")).await
+    /// Holds a code before the scanner until one of these screens comes: again when nothing happens, as people do.
+    pub(super) async fn scan(&mut self, text: &str, then: &[&str]) -> Result<Sight, Failed> {
+        self.expect_done(&format!("scan scanner {text}")).await?;
+        if let Some(sight) = self.finger.soon(then).await {
+            return Ok(sight);
+        }
+        if self.finger.now().is_some_and(|sight| sight.screen() == "home") {
+            self.expect_done(&format!("scan scanner {text}")).await?;
+        }
+        Ok(self.finger.see(then).await?)
     }
 
     /// A hand at a door: `put`, `take`, `close`.
@@ -51,8 +59,7 @@ impl Story {
     async fn scan_pass_for(&mut self, application: &str) -> Result<(), Failed> {
         self.finger.see(&["home"]).await?;
         let pass = self.approval.register(application, PERSON).await?;
-        self.scan(&pass).await?;
-        self.finger.see(&["checklist"]).await?;
+        self.scan(&pass, &["checklist"]).await?;
         self.finger.touch(&ACCEPT, &["slip"]).await?;
         Ok(())
     }
@@ -69,6 +76,24 @@ impl Story {
 
     pub(super) async fn drop_off(&mut self, application: &str) -> Result<u16, Failed> {
         let door = self.begin_drop_off(application).await?;
+        self.end_drop_off(door).await?;
+        Ok(door)
+    }
+
+    /// Without a pass: a service item, a phone number typed twice, a size; up to the receipt.
+    pub(super) async fn walk_in(&mut self, phone: &str) -> Result<u16, Failed> {
+        let item = "P-BIRTH-00".parse().expect("capitals, dashes, digits");
+        let phone = Action::Phone {
+            phone: phone.to_owned(),
+        };
+        self.finger.touch(&Action::StartDropOff, &["choose-item"]).await?;
+        self.finger
+            .touch(&Action::ChooseItem { item }, &["enter-phone"])
+            .await?;
+        self.finger.touch(&phone, &["enter-phone"]).await?;
+        self.finger.touch(&phone, &["checklist"]).await?;
+        self.finger.touch(&ACCEPT, &["slip"]).await?;
+        let door = door(&self.finger.touch(&ACCEPT, &["door-open"]).await?)?;
         self.end_drop_off(door).await?;
         Ok(door)
     }
@@ -122,11 +147,10 @@ impl Story {
         }
     }
 
-    async fn badge_and_pin(&mut self) -> Result<(), Failed> {
+    pub(super) async fn badge_and_pin(&mut self) -> Result<(), Failed> {
         self.finger.see(&["home"]).await?;
         let badge = self.badge.clone();
-        self.scan(&badge).await?;
-        self.finger.see(&["enter-pin"]).await?;
+        self.scan(&badge, &["enter-pin"]).await?;
         let digits = PIN.to_owned();
         self.finger
             .touch(&Action::Digits { digits }, &["staff-home"])
@@ -134,7 +158,7 @@ impl Story {
         Ok(())
     }
 
-    async fn leave_work(&mut self) -> Result<(), Failed> {
+    pub(super) async fn leave_work(&mut self) -> Result<(), Failed> {
         self.finger.touch(&Action::EndRound, &["staff-home"]).await?;
         self.finger.touch(&Action::Done, &["home"]).await?;
         Ok(())
@@ -196,8 +220,7 @@ impl Story {
         self.finger
             .touch(&Action::StartPlacing, &["placing-scan"])
             .await?;
-        self.scan(label).await?;
-        let door = door(&self.finger.see(&["door-open"]).await?)?;
+        let door = door(&self.scan(label, &["door-open"]).await?)?;
         self.hand(door, "put").await?;
         self.hand(door, "close").await?;
         self.finger.see(&["placing-scan"]).await?;
@@ -221,8 +244,7 @@ impl Story {
 
     pub(super) async fn collect_by_qr(&mut self, code: &PickupCode) -> Result<u16, Failed> {
         self.finger.see(&["home"]).await?;
-        self.scan(&code.qr).await?;
-        let sight = self.finger.see(&["door-open"]).await?;
+        let sight = self.scan(&code.qr, &["door-open"]).await?;
         self.take_everything(&sight).await
     }
 
@@ -238,7 +260,7 @@ impl Story {
         self.take_everything(&sight).await
     }
 
-    async fn take_everything(&mut self, sight: &Sight) -> Result<u16, Failed> {
+    pub(super) async fn take_everything(&mut self, sight: &Sight) -> Result<u16, Failed> {
         let door = door(sight)?;
         self.hand(door, "take").await?;
         self.hand(door, "close").await?;
@@ -251,8 +273,7 @@ impl Story {
 
     /// A code whose consignment was collected opens nothing.
     pub(super) async fn refused_again(&mut self, code: &PickupCode) -> Result<(), Failed> {
-        self.scan(&code.qr).await?;
-        self.finger.see(&["scan-problem"]).await?;
+        self.scan(&code.qr, &["scan-problem"]).await?;
         self.finger.touch(&Action::Back, &["home"]).await?;
         Ok(())
     }
@@ -268,8 +289,7 @@ impl Story {
             .cloned();
         let door = found.map(|told| told.compartment).unwrap_or_default();
         self.lock("break", door).await?;
-        self.scan(&code.qr).await?;
-        self.finger.see(&["is-door-open"]).await?;
+        self.scan(&code.qr, &["is-door-open"]).await?;
         self.say_not_open("sorry").await?;
         self.finger.touch(&Action::Done, &["home"]).await?;
         self.alarm_raised("door-jammed", door).await?;
@@ -293,7 +313,7 @@ impl Story {
     }
 }
 
-fn door(sight: &Sight) -> Result<u16, Failed> {
+pub(super) fn door(sight: &Sight) -> Result<u16, Failed> {
     let number = sight.door();
     number.ok_or_else(|| Failed::Wrong(format!("the screen {} names no door", sight.screen())))
 }
