@@ -277,3 +277,52 @@ fn a_cabinet_without_room_is_an_alarm_until_something_is_taken_out() {
     bench.tap(Action::Yes);
     assert!(!stands(&bench, Alarm::CabinetFull));
 }
+
+#[test]
+fn what_boards_tell_of_the_case_the_power_and_their_addresses_stands_as_alarms() {
+    use office_protocol::event::TamperSource;
+    let mut bench = Bench::new();
+    let stands = |bench: &Bench, alarm| {
+        let state = bench.cabinet.state();
+        state.alarms.iter().any(|standing| standing.alarm == alarm)
+    };
+    bench.input(Input::Tampered {
+        source: TamperSource::Contact,
+    });
+    bench.admit("wang");
+    bench.tap(Action::Done);
+    assert!(stands(&bench, Alarm::Tampered), "a courier is not asked to look");
+    bench.admit("li");
+    bench.tap(Action::Done);
+    assert!(!stands(&bench, Alarm::Tampered), "a technician was there");
+
+    bench.input(Input::PowerChanged { mains: true });
+    assert_eq!(bench.happened("power-changed"), 0, "as it should be: no news");
+    bench.input(Input::PowerChanged { mains: false });
+    bench.input(Input::PowerChanged { mains: false });
+    assert_eq!(bench.happened("power-changed"), 1);
+    assert_eq!(bench.cabinet.state().mains, Some(false));
+    assert!(stands(&bench, Alarm::OnBattery));
+    bench.crash();
+    bench.input(Input::PowerChanged { mains: true });
+    assert!(!stands(&bench, Alarm::OnBattery), "also after a restart");
+
+    let board = BoardId(1);
+    bench.input(Input::AddressShared {
+        board,
+        port: "locks".parse().unwrap(),
+        address: 3,
+    });
+    assert_eq!(bench.happened("address-shared"), 1);
+    assert!(stands(&bench, Alarm::AddressShared) && bench.cabinet.state().boards[0].shared);
+    bench.input(Input::AddressAlone { board });
+    assert!(!stands(&bench, Alarm::AddressShared) && !bench.cabinet.state().boards[0].shared);
+
+    bench.input(Input::ItemRead {
+        compartment: CompartmentId(1),
+        present: true,
+    });
+    assert_eq!(bench.cabinet.state().compartments[0].item, Some(true));
+    bench.input(Input::BoardLost { board });
+    assert_eq!(bench.cabinet.state().compartments[0].item, None);
+}
