@@ -22,9 +22,8 @@ impl Cabinet {
                 let overdue = inside.held_until.is_some_and(|until| until <= now);
                 inside.direction == Direction::Outbound && (overdue || inside.disputed.is_some())
             }),
-            VisitPurpose::Inspection => {
-                place.doubt.is_some() && inside.is_none_or(|inside| inside.disputed.is_none())
-            }
+            // Disputed ones too: only somebody who looks can say that a compartment is empty, or holds what nobody knows of.
+            VisitPurpose::Inspection => place.doubt.is_some(),
             VisitPurpose::DropOff
             | VisitPurpose::TakeBack
             | VisitPurpose::Placing
@@ -57,6 +56,14 @@ impl Cabinet {
             work.skipped.clear();
             self.session.stage = Stage::Round(purpose);
         }
+    }
+
+    /// Back to what there is to do; doors that were given up count again.
+    pub(super) fn end_round(&mut self) {
+        if let Some(work) = &mut self.session.at_work {
+            work.skipped.clear();
+        }
+        self.session.stage = Stage::StaffHome;
     }
 
     pub(super) fn open_in_round(&mut self, purpose: VisitPurpose, compartment: Option<CompartmentId>) {
@@ -161,6 +168,7 @@ impl Cabinet {
                 self.issue(Some(visit), consignment, staff);
             }
         }
+        self.clear(Alarm::Dispute, Some(compartment));
         self.clear(Alarm::DoorForced, Some(compartment));
         self.settle(visit, VisitOutcome::Done);
         self.round_advanced(VisitPurpose::Inspection);

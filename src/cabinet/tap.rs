@@ -105,7 +105,7 @@ impl Cabinet {
                 match action {
                     Action::OpenNext => self.open_in_round(purpose, None),
                     Action::OpenThis { compartment } => self.open_in_round(purpose, Some(compartment)),
-                    Action::EndRound | Action::Back | Action::Done => self.session.stage = Stage::StaffHome,
+                    Action::EndRound | Action::Back | Action::Done => self.end_round(),
                     _ => {}
                 }
             }

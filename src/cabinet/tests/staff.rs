@@ -1,6 +1,6 @@
 //! Couriers and technicians.
 
-use office_protocol::event::{VisitPurpose, WithdrawReason};
+use office_protocol::event::{Complaint, VisitPurpose, WithdrawReason};
 
 use super::*;
 
@@ -186,4 +186,84 @@ fn staff_look_up_what_happened_to_a_door_or_a_label_and_nobody_else_does() {
     assert!(matches!(bench.screen(), Screen::LookUp { .. }));
     bench.tap(Action::Back);
     assert!(matches!(bench.screen(), Screen::StaffHome { .. }));
+}
+
+/// A courier says of the next door of a round that something is wrong with it.
+fn dispute(bench: &mut Bench, round: Action, complaint: Complaint) -> CompartmentId {
+    bench.admit("wang");
+    bench.tap(round);
+    bench.tap(Action::OpenNext);
+    let door = bench.open_and_close();
+    bench.tap(Action::Complain { complaint });
+    bench.tap(Action::EndRound);
+    assert!(bench.cabinet.ledger().compartments[&door].doubt.is_some());
+    door
+}
+
+/// Looks into the only compartment in doubt, and says what is inside.
+fn look(bench: &mut Bench, answer: Action) {
+    assert!(
+        matches!(bench.screen(), Screen::StaffHome { unconfirmed: 1, .. }),
+        "{:?}",
+        bench.screen()
+    );
+    bench.tap(Action::StartInspection);
+    bench.tap(Action::OpenNext);
+    bench.open_and_close();
+    bench.tap(answer);
+    assert!(matches!(bench.screen(), Screen::Round { rows, .. } if rows.is_empty()));
+}
+
+#[test]
+fn a_drop_off_that_a_courier_disputes_as_empty_is_settled_by_looking() {
+    let mut bench = Bench::new();
+    bench.drop_off("p-1");
+    let door = dispute(&mut bench, Action::StartClearing, Complaint::Empty);
+    look(&mut bench, Action::Empty);
+    let ledger = bench.cabinet.ledger();
+    assert!(ledger.consignments.is_empty() && ledger.alarms.is_empty());
+    assert!(ledger.compartments[&door].doubt.is_none() && ledger.compartments[&door].withdrawn.is_none());
+}
+
+#[test]
+fn a_drop_off_disputed_as_foreign_leaves_a_compartment_that_a_technician_returns() {
+    let mut bench = Bench::new();
+    bench.drop_off("p-1");
+    let door = dispute(&mut bench, Action::StartClearing, Complaint::Foreign);
+    look(&mut bench, Action::Foreign);
+    let ledger = bench.cabinet.ledger();
+    assert!(ledger.consignments.is_empty() && ledger.compartments[&door].doubt.is_none());
+    assert_eq!(
+        ledger.compartments[&door].withdrawn,
+        Some(WithdrawReason::Occupied)
+    );
+}
+
+#[test]
+fn a_disputed_drop_off_that_is_inside_after_all_can_be_cleared_again() {
+    let mut bench = Bench::new();
+    bench.drop_off("p-1");
+    dispute(&mut bench, Action::StartClearing, Complaint::Empty);
+    look(&mut bench, Action::Inside);
+    bench.tap(Action::EndRound);
+    bench.tap(Action::StartClearing);
+    bench.tap(Action::OpenNext);
+    bench.open_and_close();
+    bench.tap(Action::Yes);
+    assert_eq!(bench.happened("cleared"), 1);
+}
+
+#[test]
+fn a_collection_disputed_as_empty_is_settled_by_looking() {
+    let mut bench = Bench::new();
+    let code = bench.place("PERMIT-1");
+    bench.scan(&code.qr);
+    bench.open_and_close();
+    bench.tap(Action::Complain {
+        complaint: Complaint::Empty,
+    });
+    bench.tap(Action::Done);
+    bench.admit("wang");
+    look(&mut bench, Action::Empty);
+    assert!(bench.cabinet.ledger().consignments.is_empty());
 }
