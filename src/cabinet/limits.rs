@@ -27,6 +27,9 @@ pub const FINAL_SCREEN_MS: u64 = 30_000;
 pub const TRIES_BEFORE_WAIT: u32 = 5;
 /// From so many on, the spare digits are asked for as well.
 pub const TRIES_BEFORE_SPARE: u32 = 10;
+/// So many guesses (tries times codes inside) are taken with eight digits before the spare ones are asked for: each hits with
+/// odds of 10⁻⁸, and at most as many come again after midnight.
+pub const SHORT_GUESSES_MAX: u64 = 40;
 /// The wait between tries.
 pub const TRY_WAIT_MS: u64 = 60_000;
 /// Digits of a pickup code.

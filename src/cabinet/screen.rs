@@ -98,7 +98,7 @@ pub enum Screen {
     },
     /// Type the digits of a code. Taps: [`Action::Digits`], [`Action::Back`].
     EnterDigits {
-        /// Eight, or twelve after many wrong tries.
+        /// Eight; twelve, with the spare ones, after wrong tries or where many codes are inside.
         length: u8,
         /// What was wrong with the last ones.
         wrong: bool,
@@ -144,6 +144,8 @@ pub enum Screen {
         qr: String,
         /// Eight digits, to be shown 4-4.
         digits: String,
+        /// Four more, asked for after wrong tries.
+        spare: String,
         /// What else is asked for when taking it back.
         second: office_protocol::event::SecondFactorKind,
     },

@@ -240,6 +240,7 @@ impl Cabinet {
                         .unwrap_or_else(|| "-".parse().expect("a dash is plain")),
                     qr: slip.qr.clone(),
                     digits: slip.digits.clone(),
+                    spare: slip.spare.clone(),
                     second: self.second_kind(visit),
                 },
                 None => Screen::Opening(work),

@@ -143,7 +143,7 @@ pub(super) fn slip(
     page: &Page<'_>,
     reference: &ConsignmentId,
     code: &str,
-    digits: &str,
+    (digits, spare): (&str, &str),
     second: SecondFactorKind,
 ) -> Markup {
     let also = match second {
@@ -157,6 +157,7 @@ pub(super) fn slip(
             @if let Some(code) = qr::svg(code, page.say(M::QrLabel)) { (code) }
             div.scroll {
                 p.digits { (grouped(digits)) }
+                p { (page.fill(M::SlipSpare, spare)) }
                 (page.warning(page.say(M::NotYetReceived)))
                 p { (page.say(also)) }
                 p.reference { (page.fill(M::Reference, reference)) }

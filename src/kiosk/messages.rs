@@ -118,6 +118,7 @@ messages! {
     DoorSize "格口大小" "Door size"
     LowDoor "要低位柜门" "Low door"
     SlipTitle "请拍照保存：撤回要用" "Photograph this: to take it back"
+    SlipSpare "备用码 {}" "Spare digits {}"
     NotYetReceived "还没有收件，请先放入文件" "Not yet received: put it in first"
     AlsoPhone "撤回时还要手机号后 4 位" "Also asked: last 4 phone digits"
     AlsoPass "撤回时还要交件凭证码" "Also asked: your drop-off pass"

@@ -173,6 +173,7 @@ fn citizens(add: &mut impl FnMut(&str, Screen)) {
                 reference,
                 qr,
                 digits,
+                spare: "3570".into(),
                 second: kind,
             },
         );

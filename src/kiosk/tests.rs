@@ -195,6 +195,7 @@ fn what_others_wrote_is_only_ever_text() {
                 second,
                 qr: evil.into(),
                 digits: evil.into(),
+                spare: evil.into(),
             },
             other @ (Screen::EnterDigits { .. }
             | Screen::EnterSecondFactor { .. }
