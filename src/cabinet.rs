@@ -42,7 +42,7 @@ use rand_chacha::ChaCha20Rng;
 
 pub use authority::Authority;
 pub use checkpoint::InvalidCheckpoint;
-pub use ledger::{Compartment, Consignment, Direction, Ledger, Visit};
+pub use ledger::{Compartment, Consignment, Direction, Ledger, Tries, Visit};
 
 use authority::Today;
 use code::CodeKey;
@@ -219,13 +219,15 @@ impl Cabinet {
         &self.authority
     }
 
-    /// Compartments where somebody stands at a door: their boards are read without gaps.
+    /// Compartments where somebody stands at a door: their boards are read without gaps. A door that stays open is left to the usual
+    /// rounds of reading.
     pub fn watched(&self) -> impl Iterator<Item = CompartmentId> + '_ {
-        self.ledger
-            .visits
-            .values()
-            .filter(|visit| visit.pulses > 0)
-            .map(|visit| visit.compartment)
+        let stays_open =
+            |seq: &Seq, visit: &Visit| visit.left_open || self.work.get(seq).is_some_and(|work| work.alarmed);
+        let visits = self.ledger.visits.iter();
+        visits
+            .filter(move |(seq, visit)| visit.pulses > 0 && !stays_open(seq, visit))
+            .map(|(_, visit)| visit.compartment)
     }
 
     fn today(&self) -> Today {

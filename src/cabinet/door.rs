@@ -8,6 +8,7 @@ use super::limits::{
     DOOR_ANSWER_MS, FINAL_SCREEN_MS, IDLE_MS, LEFT_OPEN_MS, MORE_TIME_MS, OPEN_ALARM_MS, PULSES_MAX,
     REMINDER_LOUD_MS, REMINDER_MS, REOPEN_MS,
 };
+use super::screen::Trouble;
 use super::session::Stage;
 use super::vocabulary::{Monotonic, UnlockOutcome};
 
@@ -304,8 +305,10 @@ impl Cabinet {
         }
     }
 
-    /// Two minutes open: the visit leaves the session, and the screen is free for the next person.
+    /// Two minutes open: the visit leaves the session, and the screen is free for the next person. Until somebody comes it asks for
+    /// the door to be pushed shut.
     fn leave_open(&mut self, visit: Seq) {
+        let work = self.door_work(visit);
         if let Some(compartment) = self.visit(visit).map(|running| running.compartment) {
             self.record_in(visit, EventBody::DoorLeftOpen { compartment });
             self.doubt(visit, DoubtReason::LeftOpen);
@@ -318,6 +321,7 @@ impl Cabinet {
             self.settle(visit, VisitOutcome::Unconfirmed); // no sensor will ever tell that it closed
         }
         self.fresh_session();
+        self.session.stage = Stage::Sorry(Trouble::DoorLeftOpen, work);
     }
 
     fn alarm_open(&mut self, visit: Seq) {

@@ -134,12 +134,23 @@ fn a_door_left_open_frees_the_screen_and_stays_in_doubt() {
     bench.wait(20_000);
     assert!(matches!(bench.screen(), Screen::DoorOpen { reminder: 2, .. }));
     bench.wait(80_000);
+    let left_open = |screen| {
+        matches!(
+            screen,
+            Screen::Sorry {
+                trouble: Trouble::DoorLeftOpen,
+                ..
+            }
+        )
+    };
+    assert!(left_open(bench.screen()), "{:?}", bench.screen());
+    bench.wait(30_000);
     assert!(matches!(bench.screen(), Screen::Home { .. }));
     assert_eq!(
         (bench.happened("door-left-open"), bench.happened("unconfirmed")),
         (1, 1)
     );
-    bench.wait(480_000);
+    bench.wait(450_000);
     assert!(
         bench
             .cabinet
