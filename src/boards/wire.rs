@@ -120,6 +120,14 @@ impl Wire {
         self.exchange.as_ref()
     }
 
+    /// Whether the last byte of the open request can have passed by now, in whole milliseconds.
+    pub(super) fn has_passed(&self, now: Monotonic) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| {
+            let took_ms = exchange.sent.len() as u64 * 10_000 / self.baud;
+            exchange.sent_at.plus_millis(took_ms) <= now
+        })
+    }
+
     /// When a request may be sent; none while one is under way or late bytes are let out.
     pub(super) fn free_at(&self) -> Option<Monotonic> {
         (self.exchange.is_none() && self.settling.is_none()).then_some(self.free_at)

@@ -35,10 +35,10 @@ impl BusMaster {
     }
 
     fn heard(&mut self, port: usize, answer: Answer, now: Monotonic, actions: &mut Vec<BusAction>) {
-        let expected = self.ports[port]
-            .wire
-            .exchange()
-            .is_some_and(|open| answer.answers(&open.request));
+        let wire = &self.ports[port].wire;
+        // What comes before our request has passed is a late answer to an earlier one.
+        let open = wire.exchange().filter(|_| wire.has_passed(now));
+        let expected = open.is_some_and(|open| answer.answers(&open.request));
         if expected {
             self.answered(port, answer.content, now, actions);
             return;
