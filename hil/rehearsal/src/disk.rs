@@ -92,6 +92,12 @@ impl SimulatedDisk {
         self.state().capacity = bytes;
     }
 
+    /// Something else takes the disk's room: so many bytes are left, or what a disk of this size has.
+    pub fn fill_up(&self, free_bytes: u64, size: u64) {
+        let mut state = self.state();
+        state.capacity = state.used().saturating_add(free_bytes).min(size);
+    }
+
     /// The power comes back: what was not synced is kept or forgotten, open handles and locks are gone.
     pub fn restart(&self) {
         self.state().power_cycle();

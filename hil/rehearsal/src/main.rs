@@ -21,6 +21,9 @@ enum Command {
     Broker(broker::Arguments),
     Hardware(bench::Arguments),
     Simulate(simulation::Arguments),
+    Replay(simulation::ReplayArguments),
+    Fleet(simulation::FleetArguments),
+    Guessing(simulation::GuessingArguments),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +49,9 @@ fn main() -> ExitCode {
         Command::Hardware(arguments) => on_runtime(bench::run(arguments)),
         Command::Broker(arguments) => on_runtime(broker::run(arguments)),
         Command::Simulate(arguments) => simulation::command(&arguments),
+        Command::Replay(arguments) => simulation::replay_command(&arguments),
+        Command::Fleet(arguments) => simulation::fleet(&arguments),
+        Command::Guessing(arguments) => simulation::guessing(&arguments),
     }
 }
 

@@ -2,17 +2,20 @@
 //!
 //! A [`run`] is an hour or two of one cabinet: people at its screen and its doors, boards that fail, a disk that crashes, and
 //! after every step the laws. First everything may break and nothing may go wrong; then everything heals, and the next
-//! citizen must be served.
+//! citizen must be served. Each seed has its own swarm of people and faults: some kinds are missing, others heavy.
 //!
 //! What is real: cabinet, engine, journal, sync, bus master, the bytes of the boards' protocol, the hub's verdict. What is
 //! simulated: time, chance, disk, boards, broker, people. One seed and one commit give one trace, byte for byte.
 
 mod bench;
 mod command;
+mod coverage;
 mod crowd;
 mod daemon;
 mod dice;
 mod faults;
+mod fleet;
+mod guessing;
 mod hub;
 mod laws;
 mod link;
@@ -20,16 +23,22 @@ mod network;
 mod office;
 mod people;
 mod recovery;
+mod replay;
+mod swarm;
 mod trace;
 mod world;
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use command::{Arguments, kept_seeds, run as command};
+pub use coverage::{Coverage, NEVER};
+pub use fleet::{Arguments as FleetArguments, run as fleet};
+pub use guessing::{Arguments as GuessingArguments, run as guessing};
+pub use replay::{Arguments as ReplayArguments, ReplayError, Replayed, replay, run as replay_command};
 
 use dice::Dice;
 use laws::{Lawful, Violation};
+use swarm::Swarm;
 use world::World;
 
 const MINUTE: u64 = 60_000;
@@ -47,8 +56,8 @@ pub struct Report {
     pub trace: Vec<String>,
     /// Virtual milliseconds.
     pub simulated_ms: u64,
-    /// How often each type of event was recorded.
-    pub seen: BTreeMap<&'static str, u64>,
+    /// What happened of all that can.
+    pub coverage: Coverage,
     /// Starts of the daemon.
     pub starts: u64,
     /// Pulses of all locks.
@@ -69,7 +78,7 @@ pub fn run(seed: u64, keep: bool) -> Report {
             hash: String::new(),
             trace: Vec::new(),
             simulated_ms: 0,
-            seen: BTreeMap::new(),
+            coverage: Coverage::default(),
             starts: 0,
             pulses: 0,
             bus_bytes: 0,
@@ -77,9 +86,47 @@ pub fn run(seed: u64, keep: bool) -> Report {
     })
 }
 
+/// Processor time that this process has used, in seconds: what a simulation costs on one core, whatever else runs on the machine.
+fn processor_seconds() -> f64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    used.tv_sec as f64 + used.tv_nsec as f64 / 1e9
+}
+
+/// Lives through one seed twice: law 8, the same in every byte.
+pub fn run_twice(seed: u64, keep: bool) -> Report {
+    let (first, mut second) = (run(seed, keep), run(seed, keep));
+    if second.broken.is_none() && (&first.hash, &first.trace) != (&second.hash, &second.trace) {
+        second.broken = Some(format!(
+            "law 8: the same seed gave trace {} and then {}",
+            first.hash, second.hash
+        ));
+    }
+    second
+}
+
+/// The journal of one seed's life, event by event.
+#[cfg(test)]
+fn journal_of(seed: u64) -> Vec<Vec<u8>> {
+    let mut world = World::new(seed, Swarm::draw(seed), false);
+    let lived = through_everything(&mut world, seed);
+    assert!(lived.is_ok(), "{lived:?}");
+    world.laws.events
+}
+
 fn live(seed: u64, keep: bool) -> Report {
-    let mut world = World::new(seed, keep);
+    let mut world = World::new(seed, Swarm::draw(seed), keep);
     let outcome = through_everything(&mut world, seed);
+    report(world, seed, outcome)
+}
+
+/// An ordinary day of one cabinet, with or without the bytes of its lock bus.
+fn day(seed: u64, wired: bool) -> Report {
+    let mut world = World::new(seed, Swarm::ordinary(wired), false);
+    let outcome = world.begin().and_then(|()| world.run_until(24 * 60 * MINUTE));
+    report(world, seed, outcome)
+}
+
+fn report(mut world: World, seed: u64, outcome: Lawful) -> Report {
     let broken = outcome.err().map(|Violation { law, what }| {
         let at = world.now / 1000;
         format!("law {law} after {at} s: {what}")
@@ -87,7 +134,7 @@ fn live(seed: u64, keep: bool) -> Report {
     if let Some(broken) = &broken {
         world.trace.note(world.now, format_args!("BROKEN {broken}"));
     }
-    let line = world.bench.line.view();
+    let line = world.bench.line();
     let (starts, pulses) = (world.starts(), world.laws.pulse_count());
     let (hash, trace) = world.trace.finish();
     Report {
@@ -96,7 +143,7 @@ fn live(seed: u64, keep: bool) -> Report {
         hash,
         trace,
         simulated_ms: world.now,
-        seen: world.laws.seen,
+        coverage: world.coverage,
         starts,
         pulses,
         bus_bytes: line.written + line.delivered,

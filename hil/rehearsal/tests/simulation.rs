@@ -1,10 +1,10 @@
-//! The simulation, in small: seeds that failed once, a few more, and the same trace for the same seed.
+//! The simulation, in small: seeds that failed once, a few more, and the same trace for the same seed. (`tests/run` runs a thousand.)
 
 use rehearsal::simulation::{kept_seeds, run};
 
 #[test]
 fn all_laws_hold_for_every_seed() {
-    let seeds: Vec<u64> = kept_seeds().into_iter().chain(1..=24).collect();
+    let seeds: Vec<u64> = kept_seeds().into_iter().chain(1..=12).collect();
     let failing = |seed: &u64| {
         run(*seed, false)
             .broken

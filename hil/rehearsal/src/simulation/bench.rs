@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use firmware_protocol::secure::{Key, Keys};
 use firmware_protocol::{Board, Channel, Family, Polarity};
-use hardware::{BoardFault, BoardSettings, Defect, Grain, Hand, Line, LineFault, LineInput, SimulatedBoard};
+use hardware::{
+    BoardFault, BoardSettings, Defect, Grain, Hand, Line, LineFault, LineInput, LineView, Lock,
+    SimulatedBoard,
+};
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
 use office_protocol::event::{CompartmentLayout, Size};
 use office_protocol::{BoardId, CompartmentId};
 
 use super::dice::Dice;
+use bare::Bare;
+
+mod bare;
 
 /// Something that can lie in a compartment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +27,17 @@ pub(super) enum Thing {
     Foreign,
 }
 
+/// How the daemon gets at the locks.
+enum Body {
+    /// Over a lock bus, byte by byte.
+    Wired(Box<Line>),
+    /// At once, without a bus: for many cabinets.
+    Bare(Bare),
+}
+
 /// The hardware of one cabinet.
 pub(super) struct Bench {
-    pub(super) line: Line,
+    body: Body,
     places: BTreeMap<CompartmentId, (Board, Channel)>,
     contents: BTreeMap<CompartmentId, Vec<Thing>>,
     /// Where somebody did what the cabinet cannot know of: its contents prove nothing any more.
@@ -38,7 +52,19 @@ pub(super) struct Bench {
     seen_pulses: u32,
 }
 
-const BAUD: u32 = 9_600;
+/// How a cabinet is built.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Build {
+    pub(super) boards: u8,
+    /// Of each board.
+    pub(super) channels: u8,
+    /// Whether bytes go over a bus.
+    pub(super) wired: bool,
+}
+
+/// Bits a second on the lock bus.
+pub(super) const BAUD: u64 = 9_600;
+const LINE_BAUD: u32 = 9_600;
 
 /// A secret of one seed's world.
 fn secret(seed: u64, which: u8) -> Key {
@@ -47,11 +73,24 @@ fn secret(seed: u64, which: u8) -> Key {
     Key::new(bytes)
 }
 
+/// Any family; the authenticated ones seldom, because every byte of theirs is worked for.
+fn family(dice: &mut Dice) -> Family {
+    let seldom = dice.percent(4);
+    let all = Family::ALL.iter().copied();
+    let some: Vec<Family> = all
+        .filter(|family| family.profile().protected == seldom)
+        .collect();
+    dice.pick(&some).copied().unwrap_or(Family::Shuoming)
+}
+
 impl Bench {
-    pub(super) fn new(dice: &mut Dice, seed: u64) -> Self {
-        let family = *dice.pick(Family::ALL).unwrap_or(&Family::Shuoming);
-        let boards = u8::try_from(dice.between(1, 2)).unwrap_or(1);
-        let channels = u8::try_from(dice.between(4, 8)).unwrap_or(4);
+    pub(super) fn new(build: Build, dice: &mut Dice, seed: u64) -> Self {
+        let family = family(dice);
+        let Build {
+            boards,
+            channels,
+            wired,
+        } = build;
         let inverted: Vec<u64> = (0..boards)
             .map(|_| if dice.percent(30) { dice.number() & 0xFF } else { 0 })
             .collect();
@@ -61,7 +100,6 @@ impl Bench {
             let (label, keys) = (secret(seed, 0x80 | index), Keys::in_force(secret(seed, index)));
             SimulatedBoard::new(settings, seed ^ u64::from(index)).secured(label, [index; 8], keys)
         };
-        let line = Line::new((0..boards).map(board).collect(), BAUD, Grain::Frames, seed);
         let mut places = BTreeMap::new();
         for index in 0..boards {
             for channel in Channel::all(channels) {
@@ -70,8 +108,14 @@ impl Bench {
             }
         }
         let contents = places.keys().map(|id| (*id, Vec::new())).collect();
+        let body = if wired {
+            let boards = (0..boards).map(board).collect();
+            Body::Wired(Box::new(Line::new(boards, LINE_BAUD, Grain::Frames, seed)))
+        } else {
+            Body::Bare(Bare::new(places.keys().copied()))
+        };
         Self {
-            line,
+            body,
             places,
             contents,
             tainted: BTreeSet::new(),
@@ -131,7 +175,7 @@ impl Bench {
         let port = BusPort {
             name: "locks".parse().ok()?,
             family: self.family,
-            baud: BAUD,
+            baud: LINE_BAUD,
             echo: false,
         };
         let boards: Option<Vec<BusBoard>> = (1..=self.boards)
@@ -162,12 +206,57 @@ impl Bench {
         Layout::new(vec![port], &boards?, &locks).ok()
     }
 
+    fn lock(&self, compartment: CompartmentId) -> Option<&Lock> {
+        match &self.body {
+            Body::Wired(line) => {
+                let (board, channel) = self.places.get(&compartment)?;
+                line.lock(*board, *channel)
+            }
+            Body::Bare(bare) => bare.lock(compartment),
+        }
+    }
+
     pub(super) fn is_open(&self, compartment: CompartmentId) -> bool {
-        let lock = self
-            .places
-            .get(&compartment)
-            .and_then(|(board, channel)| self.line.lock(*board, *channel));
-        lock.is_some_and(hardware::Lock::door_open)
+        self.lock(compartment).is_some_and(Lock::door_open)
+    }
+
+    /// The locks without a bus, where there is none.
+    pub(super) fn bare(&mut self) -> Option<&mut Bare> {
+        match &mut self.body {
+            Body::Wired(_) => None,
+            Body::Bare(bare) => Some(bare),
+        }
+    }
+
+    /// What the bus has seen.
+    pub(super) fn line(&self) -> LineView {
+        match &self.body {
+            Body::Wired(line) => line.view(),
+            Body::Bare(bare) => LineView {
+                pulses: bare.pulses(),
+                ..LineView::default()
+            },
+        }
+    }
+
+    /// When something moves or is said by itself next, in milliseconds.
+    pub(super) fn next_deadline(&self) -> Option<u64> {
+        let at = match &self.body {
+            Body::Wired(line) => line.next_deadline(),
+            Body::Bare(bare) => bare.next_deadline(),
+        };
+        at.map(|at| u64::try_from(at.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    }
+
+    /// Something happens to the line, or time passes.
+    pub(super) fn line_input(&mut self, input: LineInput<'_>, now: u64, delivered: &mut Vec<u8>) {
+        let now = Duration::from_millis(now);
+        match &mut self.body {
+            Body::Wired(line) => {
+                line.handle(input, now, delivered);
+            }
+            Body::Bare(bare) => bare.advance(now),
+        }
     }
 
     pub(super) fn contents(&self, compartment: CompartmentId) -> &[Thing] {
@@ -186,11 +275,11 @@ impl Bench {
         let Some((board, channel)) = self.places.get(&compartment).copied() else {
             return false;
         };
-        let worked = self.line.handle(
-            LineInput::Hand(board, channel, hand),
-            Duration::from_millis(now),
-            delivered,
-        );
+        let at = Duration::from_millis(now);
+        let worked = match &mut self.body {
+            Body::Wired(line) => line.handle(LineInput::Hand(board, channel, hand), at, delivered),
+            Body::Bare(bare) => bare.hand(compartment, hand, at),
+        };
         if worked && let Some(inside) = self.contents.get_mut(&compartment) {
             match hand {
                 Hand::PutIn => inside.extend(thing),
@@ -228,15 +317,18 @@ impl Bench {
     }
 
     fn fault(&mut self, board: Board, fault: BoardFault, now: u64, delivered: &mut Vec<u8>) {
-        let input = LineInput::BoardFault(board, fault);
-        self.line.handle(input, Duration::from_millis(now), delivered);
+        self.line_input(LineInput::BoardFault(board, fault), now, delivered);
     }
 
     /// Everything is whole again; doors stay as they are.
     pub(super) fn repair(&mut self, now: u64, delivered: &mut Vec<u8>) {
-        let at = Duration::from_millis(now);
-        for fault in [LineFault::Noisy(0), LineFault::Meddled(0)] {
-            self.line.handle(LineInput::LineFault(fault), at, delivered);
+        let whole = [
+            LineFault::Noisy(0),
+            LineFault::Echoing(false),
+            LineFault::Meddled(0),
+        ];
+        for fault in whole {
+            self.line_input(LineInput::LineFault(fault), now, delivered);
         }
         for number in 1..=self.boards {
             for fault in [
@@ -258,16 +350,16 @@ impl Bench {
 
     /// Compartments that were pulsed since the last call.
     pub(super) fn new_pulses(&mut self) -> Vec<CompartmentId> {
-        let total = self.line.view().pulses;
+        let total = self.line().pulses;
         if total == self.seen_pulses {
             return Vec::new();
         }
         self.seen_pulses = total;
         let mut pulsed = Vec::new();
-        for (id, (board, channel)) in &self.places {
-            let count = self.line.lock(*board, *channel).map_or(0, hardware::Lock::pulses);
-            let before = self.pulses.insert(*id, count).unwrap_or(0);
-            pulsed.extend((before..count).map(|_| *id));
+        for id in self.compartments() {
+            let count = self.lock(id).map_or(0, Lock::pulses);
+            let before = self.pulses.insert(id, count).unwrap_or(0);
+            pulsed.extend((before..count).map(|_| id));
         }
         pulsed
     }

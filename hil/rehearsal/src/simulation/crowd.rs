@@ -2,10 +2,8 @@
 
 use std::collections::VecDeque;
 
-use lockerd::journal::Record;
-use office_protocol::document::DocumentName;
 use office_protocol::event::{Size, StaffRole};
-use office_protocol::{ConsignmentId, Event, EventBody, PersonId, Signed, Timestamp};
+use office_protocol::{ConsignmentId, Event, EventBody, PersonId, PickupCode, Timestamp};
 
 use super::bench::Bench;
 use super::dice::Dice;
@@ -13,6 +11,7 @@ use super::office::{BADGE, Office, Wrong};
 use super::people::{
     Collecting, Courier, DroppingOff, Errand, Letter, Person, Slip, TakingBack, Technician, Vandal,
 };
+use super::swarm::{Kind, Swarm};
 
 /// Slips and letters that are remembered.
 const MEMORY_MAX: usize = 40;
@@ -30,12 +29,23 @@ pub(super) struct Crowd {
     slips: VecDeque<Slip>,
     pub(super) letters: VecDeque<Letter>,
     used: VecDeque<String>,
-    announced: Vec<(DocumentName, Signed)>,
+    /// Codes of what has been collected.
+    over: VecDeque<String>,
+    people: Vec<(Kind, u64)>,
+    careful: u64,
+    forgetful: u64,
+    quiet_ms: u64,
+    mistakes: u64,
 }
 
 impl Crowd {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, swarm: &Swarm) -> Self {
         Self {
+            people: swarm.people.clone(),
+            careful: swarm.careful,
+            forgetful: swarm.forgetful,
+            quiet_ms: swarm.quiet_ms,
+            mistakes: swarm.mistakes,
             dice: Dice::new(seed, 4),
             at_screen: None,
             acts_at: 0,
@@ -47,7 +57,7 @@ impl Crowd {
             slips: VecDeque::new(),
             letters: VecDeque::new(),
             used: VecDeque::new(),
-            announced: Vec::new(),
+            over: VecDeque::new(),
         }
     }
 
@@ -91,27 +101,24 @@ impl Crowd {
             Errand::Technician(_) => "technician",
             Errand::Vandal(_) => "vandal",
         };
+        let name = format!("{kind} {}", self.count);
         Some(Person::new(
             errand,
-            format!("{kind} {}", self.count),
+            name,
+            (self.careful, self.forgetful),
             &mut self.dice,
         ))
     }
 
     fn errand(&mut self, wall: Timestamp, office: &mut Office) -> Option<Errand> {
-        Some(match self.dice.below(20) {
-            0..6 => {
-                let wrong = match self.dice.below(12) {
-                    0 => Wrong::Expired,
-                    1 => Wrong::Forged,
-                    2 => Wrong::Elsewhere,
-                    _ => Wrong::Nothing,
-                };
+        Some(match *self.dice.weighted(&self.people)? {
+            Kind::DropOff => {
                 let pass = if self.dice.percent(70) {
                     let again = self.used.pop_front().filter(|_| self.dice.percent(10));
-                    let pass =
-                        again.or_else(|| Some(office.drop_off_pass(wall, &mut self.dice, wrong)?.text))?;
-                    self.used.push_back(pass.clone());
+                    let wrong = self.wrong();
+                    let fresh = || Some(office.drop_off_pass(wall, &mut self.dice, wrong)?.text);
+                    let pass = again.or_else(fresh)?;
+                    remember(&mut self.used, pass.clone());
                     Some(pass)
                 } else {
                     None
@@ -119,8 +126,8 @@ impl Crowd {
                 let phone = self.dice.percent(50).then(|| self.dice.digits(11));
                 Errand::DropOff(DroppingOff::new(pass, phone))
             }
-            6 | 7 => Errand::TakeBack(TakingBack::new(self.slips.pop_front()?)),
-            8..12 => {
+            Kind::TakeBack => Errand::TakeBack(TakingBack::new(self.slips.pop_front()?)),
+            Kind::Collect => {
                 let index = usize::try_from(self.dice.below(self.letters.len() as u64)).unwrap_or(0);
                 let letter = self.letters.get(index)?.clone();
                 if self.dice.percent(80) {
@@ -134,26 +141,44 @@ impl Crowd {
                 };
                 Errand::Collect(Collecting::new(letter, pass))
             }
-            12..16 => self.courier(wall, office)?,
-            16 => Errand::Technician(Technician::new(
+            Kind::Courier => self.courier(wall, office)?,
+            Kind::Technician => Errand::Technician(Technician::new(
                 office.staff_pass(StaffRole::Technician, wall)?,
                 self.dice.percent(40),
             )),
-            _ => {
-                let mut texts = vec![
-                    "garbage".to_owned(),
-                    "LP1:ELSEWHERE-1:0123456789ABCDEFGHJKMNPQRS".to_owned(),
-                    "LP1:PORT-7:0123456789ABCDEFGHJKMNPQRS".to_owned(),
-                    "LK1:NCFOXN%TSMAHN-H".to_owned(),
-                    office.drop_off_pass(wall, &mut self.dice, Wrong::Forged)?.text,
-                ];
-                texts.extend(self.used.front().cloned());
-                Errand::Vandal(Vandal {
-                    texts,
-                    forces: self.dice.percent(40),
-                })
-            }
+            Kind::Vandal => self.vandal(wall, office)?,
         })
+    }
+
+    /// What is wrong with a pass, if anything.
+    fn wrong(&mut self) -> Wrong {
+        let mistaken = self.dice.percent(self.mistakes);
+        match self.dice.below(12) {
+            0 => Wrong::Expired,
+            1 => Wrong::Forged,
+            2 => Wrong::Elsewhere,
+            3 if mistaken => Wrong::Revoked,
+            4 if mistaken => Wrong::TooEarly,
+            _ => Wrong::Nothing,
+        }
+    }
+
+    /// Somebody with noise, forgeries, and codes and passes that are over.
+    fn vandal(&mut self, wall: Timestamp, office: &mut Office) -> Option<Errand> {
+        let mut texts = vec![
+            "garbage".to_owned(),
+            "LP1:ELSEWHERE-1:0123456789ABCDEFGHJKMNPQRS".to_owned(),
+            "LP1:PORT-7:0123456789ABCDEFGHJKMNPQRS".to_owned(),
+            "LK1:NCFOXN%TSMAHN-H".to_owned(),
+            office.drop_off_pass(wall, &mut self.dice, Wrong::Forged)?.text,
+            office.unknown_staff_pass(wall)?,
+        ];
+        texts.extend(self.used.front().cloned());
+        texts.extend(self.over.iter().cloned());
+        Some(Errand::Vandal(Vandal {
+            texts,
+            forces: self.dice.percent(40),
+        }))
     }
 
     /// A courier with labels on the cart, some of which the office has announced.
@@ -166,7 +191,7 @@ impl Crowd {
                 let person: PersonId = format!("person-{}", self.dice.below(4)).parse().ok()?;
                 let consignment: ConsignmentId = label.parse().ok()?;
                 let size = *self.dice.pick(&[Size::Small, Size::Small, Size::Medium])?;
-                self.announced.extend(office.expect(&consignment, &person, size));
+                office.expect(&consignment, &person, size)?;
             }
             labels.push(label);
         }
@@ -176,11 +201,6 @@ impl Crowd {
             office.staff_pass(StaffRole::Courier, wall)?
         };
         Some(Errand::Courier(Courier::new(credential, labels)))
-    }
-
-    /// Documents that were signed meanwhile.
-    pub(super) fn announced(&mut self) -> Vec<(DocumentName, Signed)> {
-        std::mem::take(&mut self.announced)
     }
 
     /// Stays and does something again then.
@@ -207,44 +227,49 @@ impl Crowd {
         let wait = if self.dice.percent(30) {
             2_000
         } else {
-            self.dice.between(5_000, 240_000)
+            self.dice.between(5_000, self.quiet_ms)
         };
         self.next_at = (!self.closed).then_some(now + wait);
     }
 
     /// An event is durable: the office writes its letters, and what was taken out is gone.
-    pub(super) fn happened(&mut self, event: &Event, record: &Record, office: &Office, bench: &mut Bench) {
-        let (EventBody::Placed {
-            consignment,
-            generation,
-            ..
-        }
-        | EventBody::CodeReissued {
-            consignment,
-            generation,
-            ..
-        }) = &event.body
-        else {
-            if let EventBody::Collected { compartment, .. } | EventBody::VisitSettled { compartment, .. } =
-                &event.body
-                && !bench.contents(*compartment).is_empty()
-                && self.at_screen.is_none()
-            {
-                bench.tainted.insert(*compartment); // nobody was there to say what is inside
+    // Of all events, the city hears of a few.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    pub(super) fn happened(&mut self, event: &Event, code: Option<PickupCode>, bench: &mut Bench) {
+        match &event.body {
+            EventBody::Placed {
+                consignment,
+                generation,
+                ..
             }
-            return;
-        };
-        let code = record
-            .sealed
-            .iter()
-            .find_map(|part| office.unseal(part)?.code.clone());
-        if let Some(code) = code {
-            let letter = Letter {
-                consignment: consignment.clone(),
-                generation: *generation,
-                code,
-            };
-            remember(&mut self.letters, letter);
+            | EventBody::CodeReissued {
+                consignment,
+                generation,
+                ..
+            } => {
+                if let Some(code) = code {
+                    let letter = Letter {
+                        consignment: consignment.clone(),
+                        generation: *generation,
+                        code,
+                    };
+                    remember(&mut self.letters, letter);
+                }
+            }
+            EventBody::Collected { compartment, .. } | EventBody::VisitSettled { compartment, .. } => {
+                if !bench.contents(*compartment).is_empty() && self.at_screen.is_none() {
+                    bench.tainted.insert(*compartment); // nobody was there to say what is inside
+                }
+                if let EventBody::Collected { consignment, .. } = &event.body {
+                    let over = self
+                        .letters
+                        .iter()
+                        .filter(|letter| letter.consignment == *consignment);
+                    let over: Vec<String> = over.map(|letter| letter.code.qr.clone()).collect();
+                    over.into_iter().for_each(|code| remember(&mut self.over, code));
+                }
+            }
+            _ => {}
         }
     }
 }

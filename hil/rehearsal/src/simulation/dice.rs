@@ -34,6 +34,18 @@ impl Dice {
         all.get(index)
     }
 
+    /// One of them, each as likely as its weight says; none where nothing weighs anything.
+    pub(super) fn weighted<'a, T>(&mut self, all: &'a [(T, u64)]) -> Option<&'a T> {
+        let mut left = self.below(all.iter().map(|(_, weight)| weight).sum());
+        let mut all = all.iter().filter(|(_, weight)| *weight > 0);
+        let chosen = all.find(|(_, weight)| {
+            let here = left < *weight;
+            left = left.saturating_sub(*weight);
+            here
+        });
+        chosen.map(|(one, _)| one)
+    }
+
     pub(super) fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
         self.0.fill_bytes(&mut bytes);

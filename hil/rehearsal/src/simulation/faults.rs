@@ -5,6 +5,7 @@ use std::time::Duration;
 use hardware::{BoardFault, Defect, LineFault};
 
 use super::dice::Dice;
+use super::swarm::Swarm;
 
 /// Something that goes wrong.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub(super) enum Fault {
     SyncFails,
     /// Every write takes long for a while.
     SlowDisk(u64),
+    /// Something else fills the disk up to so many bytes, or lets them go.
+    Filled {
+        free_bytes: u64,
+    },
     /// Somebody repairs everything.
     Repaired,
     /// The wall clock is set, and believed or not.
@@ -47,54 +52,110 @@ pub(super) enum Fault {
     },
 }
 
-/// Draws the next fault and how long until it comes.
-pub(super) fn next(dice: &mut Dice) -> (u64, Fault) {
-    let wait = dice.between(5_000, 400_000);
-    let board = dice.number();
-    let fault = match dice.below(25) {
-        0 => Fault::Board(board, BoardFault::Silent(true)),
-        1 => Fault::Board(board, BoardFault::Silent(false)),
-        2 => Fault::Board(
-            board,
-            BoardFault::Late(Duration::from_millis(dice.between(20, 1_500))),
-        ),
-        3 => Fault::Board(
-            board,
-            BoardFault::Garbled(u8::try_from(dice.between(5, 60)).unwrap_or(5)),
-        ),
-        4 => Fault::Board(
-            board,
-            BoardFault::Rebooting(Duration::from_millis(dice.between(500, 30_000))),
-        ),
-        5 => Fault::Lock(board, Defect::StuckDoor),
-        6 => Fault::Lock(board, Defect::WeldedLock),
-        7 => Fault::Lock(board, Defect::DeadSensor),
-        8 if dice.percent(50) => {
-            Fault::Line(LineFault::Meddled(u8::try_from(dice.between(5, 60)).unwrap_or(5)))
+/// The kinds of faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    Silent,
+    Late,
+    Garbled,
+    Rebooting,
+    StuckDoor,
+    WeldedLock,
+    DeadSensor,
+    Noisy,
+    Echoing,
+    Meddled,
+    Unplugged,
+    PowerCut,
+    Killed,
+    SyncFails,
+    SlowDisk,
+    Filled,
+    Repaired,
+    Clock,
+    Tidied,
+    Scanner,
+    Shaken,
+    Mains,
+}
+
+impl FaultKind {
+    /// All of them, and how much each usually weighs.
+    pub(super) const USUAL: &'static [(Self, u64)] = &[
+        (Self::Silent, 2),
+        (Self::Late, 1),
+        (Self::Garbled, 1),
+        (Self::Rebooting, 1),
+        (Self::StuckDoor, 1),
+        (Self::WeldedLock, 1),
+        (Self::DeadSensor, 1),
+        (Self::Noisy, 1),
+        (Self::Echoing, 1),
+        (Self::Meddled, 1),
+        (Self::Unplugged, 1),
+        (Self::PowerCut, 3),
+        (Self::Killed, 1),
+        (Self::SyncFails, 1),
+        (Self::SlowDisk, 1),
+        (Self::Filled, 1),
+        (Self::Repaired, 3),
+        (Self::Clock, 1),
+        (Self::Tidied, 2),
+        (Self::Scanner, 1),
+        (Self::Shaken, 1),
+        (Self::Mains, 1),
+    ];
+}
+
+/// Draws the next fault and how long until it comes; none in a world without faults.
+pub(super) fn next(dice: &mut Dice, swarm: &Swarm) -> Option<(u64, Fault)> {
+    let kind = *dice.weighted(&swarm.faults)?;
+    let wait = dice.between(5_000, swarm.fault_ms);
+    let which = dice.number();
+    let percent = u8::try_from(dice.between(5, 60)).unwrap_or(5);
+    let on = dice.percent(50);
+    let fault = match kind {
+        FaultKind::Silent => Fault::Board(which, BoardFault::Silent(on)),
+        FaultKind::Late => {
+            let late = Duration::from_millis(dice.between(20, 1_500));
+            Fault::Board(which, BoardFault::Late(late))
         }
-        8 => Fault::Line(LineFault::Noisy(u8::try_from(dice.between(5, 60)).unwrap_or(5))),
-        9 => Fault::Unplugged(dice.between(1_000, 60_000)),
-        10..=12 => Fault::PowerCut {
+        FaultKind::Garbled => Fault::Board(which, BoardFault::Garbled(percent)),
+        FaultKind::Rebooting => {
+            let down = Duration::from_millis(dice.between(500, 30_000));
+            Fault::Board(which, BoardFault::Rebooting(down))
+        }
+        FaultKind::StuckDoor => Fault::Lock(which, Defect::StuckDoor),
+        FaultKind::WeldedLock => Fault::Lock(which, Defect::WeldedLock),
+        FaultKind::DeadSensor => Fault::Lock(which, Defect::DeadSensor),
+        FaultKind::Noisy => Fault::Line(LineFault::Noisy(percent)),
+        FaultKind::Echoing => Fault::Line(LineFault::Echoing(on)),
+        FaultKind::Meddled => Fault::Line(LineFault::Meddled(percent)),
+        FaultKind::Unplugged => Fault::Unplugged(dice.between(1_000, 60_000)),
+        FaultKind::PowerCut => Fault::PowerCut {
             operations: dice.between(1, 60),
         },
-        13 => Fault::Killed {
+        FaultKind::Killed => Fault::Killed {
             off_ms: dice.between(500, 30_000),
         },
-        14 => Fault::SyncFails,
-        15 => Fault::SlowDisk(dice.between(50, 3_000)),
-        16 => Fault::Clock {
+        FaultKind::SyncFails => Fault::SyncFails,
+        FaultKind::SlowDisk => Fault::SlowDisk(dice.between(50, 3_000)),
+        FaultKind::Filled => Fault::Filled {
+            free_bytes: if on {
+                swarm.disk_bytes
+            } else {
+                dice.below(400 << 10)
+            },
+        },
+        FaultKind::Repaired => Fault::Repaired,
+        FaultKind::Clock => Fault::Clock {
             offset_ms: i64::try_from(dice.between(0, 60 * 86_400_000)).unwrap_or(0) - 5 * 86_400_000,
             trusted: dice.percent(70),
         },
-        17 | 18 => Fault::Tidied,
-        19 => Fault::Scanner {
-            there: dice.percent(50),
-        },
-        20 => Fault::Shaken,
-        21 => Fault::Mains {
-            there: dice.percent(50),
-        },
-        _ => Fault::Repaired,
+        FaultKind::Tidied => Fault::Tidied,
+        FaultKind::Scanner => Fault::Scanner { there: on },
+        FaultKind::Shaken => Fault::Shaken,
+        FaultKind::Mains => Fault::Mains { there: on },
     };
-    (wait, fault)
+    Some((wait, fault))
 }

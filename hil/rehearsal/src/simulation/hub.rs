@@ -1,7 +1,7 @@
 //! The hub's end: the production verdict over a store in memory that survives its crashes.
 
 use office::intake::{Arrival, Input, Intake, Knowledge, Rejection, Stored, Verdict, check_status};
-use office_protocol::{CabinetId, Position, Signed, Start, Topic, VerifyingKey};
+use office_protocol::{CabinetId, Position, Seq, Signed, Start, Topic, VerifyingKey};
 
 use super::laws::{Lawful, hold};
 use super::network::Line;
@@ -18,6 +18,8 @@ pub(super) struct Hub {
     /// The database: what is committed.
     knowledge: Knowledge,
     pub(super) stored: Vec<Stored>,
+    /// Why messages were not taken, since this was last looked at.
+    pub(super) rejected: Vec<Rejection>,
     checked: usize,
 }
 
@@ -31,6 +33,7 @@ impl Hub {
             crashes: false,
             knowledge: Knowledge::default(),
             stored: Vec::new(),
+            rejected: Vec::new(),
             checked: 0,
         }
     }
@@ -64,6 +67,9 @@ impl Hub {
     }
 
     fn judge(&mut self, now: u64, input: Input) -> Option<Position> {
+        if let Input::Rejected(rejection) = &input {
+            self.rejected.push(*rejection);
+        }
         let verdict: Verdict = self.intake.handle(now, input, &mut self.knowledge);
         self.stored.extend(verdict.stored);
         verdict.position
@@ -103,6 +109,14 @@ impl Hub {
         }
         self.checked = self.stored.len();
         Ok(())
+    }
+
+    /// Law 5: nothing counts as arrived that is not in the database.
+    pub(super) fn really_has(&self, acknowledged: Seq) -> Lawful {
+        hold(5, acknowledged.0 <= self.stored.len() as u64, || {
+            let has = self.stored.len();
+            format!("the cabinet believes that the office has {acknowledged} events, but it has {has}")
+        })
     }
 
     /// Law 5, in the end: every event has arrived.

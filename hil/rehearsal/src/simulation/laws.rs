@@ -3,18 +3,22 @@
 use std::collections::BTreeMap;
 
 use lockerd::cabinet::Ledger;
-use lockerd::cabinet::limits::{REPLIES_MAX, RETIRED_MAX, USED_PASSES_MAX};
 use lockerd::cabinet::screen::View;
 use lockerd::journal::Record;
-use office_protocol::event::VisitPurpose;
-use office_protocol::{CompartmentId, Digest, Event, EventBody, EventHeader, Seq};
+use office_protocol::event::{Authority, VisitPurpose};
+use office_protocol::{CompartmentId, Event, EventBody, EventHeader, PassId, PickupCode, Seq, Timestamp};
 
-use super::bench::Bench;
+use super::bench::{Bench, Thing};
 use super::office::Office;
+use chronicle::Chronicle;
 use codes::Codes;
 use pulses::Pulses;
 
+pub(super) use codes::Shown;
+
+pub(super) mod chronicle;
 mod codes;
+mod custody;
 mod pulses;
 
 /// A law that was broken, and how.
@@ -42,117 +46,111 @@ const GROUP_MAX: usize = 200;
 /// What must be true, and what was seen so far.
 #[derive(Default)]
 pub(super) struct Laws {
-    /// The ledger as the durable events alone make it.
-    pub(super) ledger: Ledger,
+    chronicle: Chronicle,
     /// Every durable event, by number from 1.
     pub(super) events: Vec<Vec<u8>>,
-    /// How often each type of event was seen.
-    pub(super) seen: BTreeMap<&'static str, u64>,
     codes: Codes,
     pulses: Pulses,
+    /// How many compartments each drop-off pass has filled.
+    filled: BTreeMap<PassId, u8>,
 }
 
 impl Laws {
+    /// The ledger as the durable events alone make it.
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.chronicle.ledger
+    }
+
     /// A group is on disk.
     pub(super) fn group(&self, count: usize) -> Lawful {
         hold(7, count <= GROUP_MAX, || {
             format!("one input led to {count} events")
-        })
+        })?;
+        self.chronicle.is_sound()
     }
 
     /// An event is on disk.
-    pub(super) fn durable(&mut self, record: &Record, bench: &Bench, office: &Office) -> Lawful<Event> {
-        let event = Event::parse(&record.event).map_err(|error| Violation {
-            law: 2,
-            what: format!("event {} cannot be read: {error}", record.seq),
-        })?;
-        hold(2, event.seq.0 == self.events.len() as u64 + 1, || {
-            format!("event {} follows {}", event.seq, self.events.len())
-        })?;
-        hold(2, event.previous == self.ledger.tip.hash, || {
-            format!("event {} is not chained to the one before", event.seq)
-        })?;
-        *self.seen.entry(event.body.kind()).or_default() += 1;
-        self.before(&event, bench)?;
-        for part in &record.sealed {
-            if let Some(code) = office.unseal(part).and_then(|personal| personal.code.clone()) {
-                self.codes.sealed(&event, &code)?;
-            }
+    ///
+    /// The code that came with it is given as well: what the office's letter says.
+    pub(super) fn durable(
+        &mut self,
+        record: &Record,
+        bench: &Bench,
+        office: &Office,
+    ) -> Lawful<(Event, Option<PickupCode>)> {
+        let event = self.chronicle.read(&record.event)?;
+        self.before(&event, bench, office)?;
+        let mut parts = record.sealed.iter();
+        let code = parts.find_map(|part| office.unseal(part)?.code.clone());
+        if let Some(code) = &code {
+            self.codes.sealed(&event, code)?;
         }
         self.codes.absent_from(&record.event, event.seq)?;
-        self.ledger.apply(&event, Digest::of(&record.event));
+        self.chronicle.take(&event, &record.event)?;
         self.events.push(record.event.clone());
-        self.bounded_and_alone()?;
-        Ok(event)
+        Ok((event, code))
     }
 
-    fn before(&mut self, event: &Event, bench: &Bench) -> Lawful {
-        if let EventBody::VisitGranted {
-            purpose,
-            authority,
-            compartment,
-            consignment,
-            person,
-            ..
-        } = &event.body
-        {
-            if let (Some(consignment), Some(person)) = (consignment, person) {
-                self.codes.meant_for(consignment, person);
+    // Of all events, these laws concern a few.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    fn before(&mut self, event: &Event, bench: &Bench, office: &Office) -> Lawful {
+        match &event.body {
+            EventBody::VisitGranted {
+                purpose,
+                authority,
+                compartment,
+                consignment,
+                person,
+                ..
+            } => {
+                if let (Some(consignment), Some(person)) = (consignment, person) {
+                    self.codes.meant_for(consignment, person);
+                }
+                self.codes.right(self.ledger(), authority, consignment.as_ref())?;
+                if matches!(purpose, VisitPurpose::DropOff | VisitPurpose::Placing) {
+                    really_empty(*compartment, bench)?;
+                }
             }
-            self.codes.right(&self.ledger, authority, consignment.as_ref())?;
-            if matches!(purpose, VisitPurpose::DropOff | VisitPurpose::Placing) {
-                self.offered(*compartment, bench)?;
+            EventBody::Started { .. } => {
+                // What was decided before it and not handed out never will be, and nobody has shown anything yet.
+                self.pulses.restarted();
+                self.codes.restarted();
             }
-        }
-        if let EventBody::CommandAccepted { number, .. } = &event.body {
-            hold(9, *number > self.ledger.command_number, || {
-                format!("command {number} was carried out again")
-            })?;
-        }
-        if let EventBody::VisitMoved { to, .. } = &event.body {
-            self.offered(*to, bench)?;
-        }
-        if let EventBody::UnlockBegun { compartment, .. } = &event.body {
-            self.pulses.begun(event.seq, *compartment);
+            EventBody::VisitMoved { to, .. } => really_empty(*to, bench)?,
+            EventBody::DroppedOff { .. } => self.pass(event.visit, office)?,
+            EventBody::UnlockBegun { compartment, .. } => self.pulses.begun(event.seq, *compartment),
+            EventBody::CommandAccepted { number, .. } => {
+                self.command(*number, event.time, office)?;
+            }
+            _ => {}
         }
         Ok(())
     }
 
-    /// Law 4: what is offered is empty beyond doubt, on paper and in truth.
-    fn offered(&self, compartment: CompartmentId, bench: &Bench) -> Lawful {
-        let place = self.ledger.compartments.get(&compartment);
-        let free = place.is_some_and(|place| {
-            place.consignment.is_none()
-                && place.doubt.is_none()
-                && place.withdrawn.is_none()
-                && place.visit.is_none()
-                && place.open == Some(false)
+    /// Law 9: what is carried out was ordered for this start, and is not late.
+    fn command(&self, number: u64, time: Timestamp, office: &Office) -> Lawful {
+        let ordered = office.ordered(number);
+        let meant = ordered.is_some_and(|command| {
+            let late = command.action.opens_door() && command.expires <= time;
+            command.start == self.ledger().start && !late
         });
-        hold(4, free, || {
-            format!("compartment {compartment} was offered as {place:?}")
-        })?;
-        let empty = bench.contents(compartment).is_empty() || bench.tainted.contains(&compartment);
-        hold(4, empty, || {
-            let inside = bench.contents(compartment);
-            format!("compartment {compartment} was offered with {inside:?} inside")
+        hold(9, meant, || {
+            let start = self.ledger().start;
+            format!("command {number}, {ordered:?}, was carried out in start {start} at {time}")
         })
     }
 
-    fn bounded_and_alone(&self) -> Lawful {
-        let ledger = &self.ledger;
-        let mut taken = BTreeMap::new();
-        for (id, inside) in &ledger.consignments {
-            let other = taken.insert(inside.compartment, id);
-            hold(4, other.is_none(), || {
-                format!("{id} and {other:?} share compartment {}", inside.compartment)
-            })?;
-        }
-        let bounded = ledger.retired.len() <= RETIRED_MAX
-            && ledger.replies.len() <= REPLIES_MAX
-            && ledger.used_passes.len() <= USED_PASSES_MAX
-            && ledger.visits.len() <= ledger.compartments.len();
-        hold(7, bounded, || {
-            "a list of the ledger has outgrown its bound".to_owned()
+    /// Law 9: a drop-off pass fills as many compartments as the office said, however often it is shown.
+    fn pass(&mut self, visit: Option<Seq>, office: &Office) -> Lawful {
+        let running = visit.and_then(|visit| self.ledger().visits.get(&visit));
+        let Some(Authority::Pass { pass, .. }) = running.map(|running| running.authority.clone()) else {
+            return Ok(());
+        };
+        let filled = self.filled.entry(pass.clone()).or_default();
+        *filled += 1;
+        let (filled, may) = (*filled, office.compartments(&pass));
+        hold(9, filled <= may, || {
+            format!("pass {pass} is for {may} compartments, but filled {filled}")
         })
     }
 
@@ -161,10 +159,26 @@ impl Laws {
         self.pulses.handed_out(unlock, compartment, not_after)
     }
 
-    /// A solenoid was driven.
-    pub(super) fn pulsed(&mut self, compartment: CompartmentId, now: u64) -> Lawful<Seq> {
+    /// A solenoid was driven: in time, for a cause, and where nothing lies that the visit is not about.
+    pub(super) fn pulsed(&mut self, compartment: CompartmentId, now: u64, bench: &Bench) -> Lawful<Seq> {
         self.pulses.expire(now);
-        self.pulses.pulsed(compartment, now)
+        let unlock = self.pulses.pulsed(compartment, now)?;
+        let mut visits = self.ledger().visits.values();
+        let visit = visits.find(|visit| visit.compartment == compartment);
+        let looked_into = visit.is_none_or(|visit| visit.purpose == VisitPurpose::Inspection);
+        let theirs = |thing: &Thing| match thing {
+            Thing::Consignment(name) => {
+                let about = visit.and_then(|visit| visit.consignment.as_ref());
+                about.is_some_and(|id| id.as_str() == name)
+            }
+            Thing::Foreign => true,
+        };
+        let inside = bench.contents(compartment);
+        let known = looked_into || bench.tainted.contains(&compartment) || inside.iter().all(theirs);
+        hold(4, known, || {
+            format!("compartment {compartment} with {inside:?} inside was opened for {visit:?}")
+        })?;
+        Ok(unlock)
     }
 
     pub(super) fn pulse_count(&self) -> u64 {
@@ -177,19 +191,24 @@ impl Laws {
         self.codes.drawn(view, &self.events[recent..])
     }
 
-    /// Somebody scanned or typed something.
-    pub(super) fn present(&mut self, text: &str) {
-        self.codes.present(text);
+    /// The cabinet is about to judge something that somebody scanned or typed.
+    pub(super) fn shown(&mut self, shown: Shown<'_>) {
+        self.codes.shown(shown, &self.chronicle.ledger);
+    }
+
+    /// A step is over: this is the conversation now.
+    pub(super) fn conversation(&mut self, view: &View) {
+        self.codes.conversation(view.session);
     }
 
     /// Law 2: what the engine holds is what the events on disk make.
     pub(super) fn replayed(&self, live: &Ledger) -> Lawful {
-        hold(2, *live == self.ledger, || {
+        hold(2, live == self.ledger(), || {
             format!(
                 "the ledger at {} is not what the journal makes of it at {}: {}",
                 live.tip.seq,
-                self.ledger.tip.seq,
-                difference(live, &self.ledger)
+                self.ledger().tip.seq,
+                difference(live, self.ledger())
             )
         })
     }
@@ -205,16 +224,24 @@ impl Laws {
             let kind = EventHeader::parse(event)
                 .map(|header| header.kind)
                 .unwrap_or_default();
-            let harmless = matches!(&*kind, "locker.alarm-raised" | "locker.tries-counted");
+            let harmless = matches!(
+                &*kind,
+                "locker.alarm-raised" | "locker.alarm-cleared" | "locker.tries-counted"
+            );
             hold(9, harmless, || format!("a forged message led to {kind}"))?;
         }
         Ok(())
     }
+}
 
-    /// A start: what was decided before it and not handed out never will be.
-    pub(super) fn restarted(&mut self) {
-        self.pulses.restarted();
-    }
+/// Law 4: what is offered is empty in truth, unless somebody did there what the cabinet cannot know of.
+fn really_empty(compartment: CompartmentId, bench: &Bench) -> Lawful {
+    let inside = bench.contents(compartment);
+    hold(
+        4,
+        inside.is_empty() || bench.tainted.contains(&compartment),
+        || format!("compartment {compartment} was offered with {inside:?} inside"),
+    )
 }
 
 fn difference(one: &Ledger, other: &Ledger) -> String {

@@ -11,10 +11,13 @@ use super::dice::Dice;
 use super::hub::Hub;
 use super::link::Link;
 use super::office::Office;
+use super::swarm::{MisdeedKind, Swarm};
 use crate::broker::{
-    Answer, Broker, Connect, ConnectionId, Faults, Input, Limits, Memory, Message, Misdeed, Output, PacketId,
-    PerMille, Published, Request, Subscription,
+    Answer, Broker, Connect, ConnectionId, Faults, Input, Limits, Message, Misdeed, Output, PacketId,
+    Published, Request, Subscription,
 };
+
+mod misdeeds;
 
 /// Earlier messages that may be replayed.
 const REPLAYS_MAX: usize = 64;
@@ -53,10 +56,15 @@ pub(super) struct Network {
     pub(super) said: Vec<Vec<u8>>,
     next_fault: Option<u64>,
     next_command: Option<u64>,
+    misdeeds: Vec<(MisdeedKind, u64)>,
+    unreliable: u64,
+    hub_crashes: u64,
+    command_ms: Option<u64>,
+    mistakes: u64,
 }
 
 impl Network {
-    pub(super) fn new(seed: u64, cabinet: CabinetId, hub: Hub) -> Self {
+    pub(super) fn new(seed: u64, cabinet: CabinetId, hub: Hub, swarm: &Swarm) -> Self {
         Self {
             root: TopicRoot::default(),
             cabinet,
@@ -77,7 +85,12 @@ impl Network {
             replays: VecDeque::new(),
             said: Vec::new(),
             next_fault: Some(90_000),
-            next_command: Some(120_000),
+            next_command: swarm.command_ms.map(|_| 120_000),
+            misdeeds: swarm.misdeeds.clone(),
+            unreliable: swarm.unreliable,
+            hub_crashes: swarm.hub_crashes,
+            command_ms: swarm.command_ms,
+            mistakes: swarm.mistakes,
         }
     }
 
@@ -115,7 +128,8 @@ impl Network {
             self.strike(now, office);
         }
         if self.next_command.is_some_and(|at| at <= now) {
-            self.next_command = Some(now + self.dice.between(60_000, 600_000));
+            let longest = self.command_ms.unwrap_or(u64::MAX);
+            self.next_command = Some(now + self.dice.between(30_000, longest));
             self.command(now, wall, office);
         }
         self.ask(now, Input::Elapsed);
@@ -418,7 +432,7 @@ impl Network {
         if cabinet != self.cabinet {
             return;
         }
-        let crash = self.hub.crashes && self.dice.percent(8);
+        let crash = self.hub.crashes && self.dice.percent(self.hub_crashes);
         let before = crash && self.dice.percent(50);
         if !before {
             let position = self.hub.hears(now, topic, signed(message));
@@ -450,59 +464,6 @@ impl Network {
         if let Some(connection) = self.hub.line.connection.filter(|_| self.hub.line.up) {
             self.publish(now, connection, Topic::Desired(name), signed, true);
         }
-    }
-
-    fn command(&mut self, now: u64, wall: office_protocol::Timestamp, office: &mut Office) {
-        let (Some(start), Some(connection)) = (self.hub.start(), self.hub.line.connection) else {
-            return;
-        };
-        if let Some(signed) = office.random_command(start, wall, &mut self.dice) {
-            self.publish(now, connection, Topic::Command, &signed, false);
-        }
-    }
-
-    fn strike(&mut self, now: u64, office: &Office) {
-        self.next_fault = Some(now + self.dice.between(10_000, 400_000));
-        self.hub.crashes = self.dice.percent(40);
-        let level = PerMille(u16::try_from(self.dice.between(0, 200)).unwrap_or(0));
-        let misdeed = match self.dice.below(10) {
-            0 => Misdeed::Set(Faults::default()),
-            1..4 => Misdeed::Set(Faults {
-                drop: level,
-                repeat: level,
-                reorder: level,
-                delay: PerMille(level.0 / 2),
-                alter: PerMille(level.0 / 2),
-                cut: PerMille(level.0 / 4),
-                lateness: Duration::from_millis(self.dice.between(10, 20_000)),
-                refuse: self.dice.percent(10),
-            }),
-            4 => Misdeed::Crash,
-            5 => Misdeed::Forget(match self.dice.below(3) {
-                0 => Memory::Sessions,
-                1 => Memory::Retained,
-                _ => Memory::Queued,
-            }),
-            6 => Misdeed::RollBack(format!("{}/#", self.root)),
-            7 => Misdeed::Cut("cabinet".to_owned()),
-            _ => match self.forgery(office) {
-                Some(message) => Misdeed::Forge(message),
-                None => Misdeed::Crash,
-            },
-        };
-        self.ask(now, Input::Misdeed(misdeed));
-    }
-
-    /// A message in somebody else's name, or an old one again.
-    fn forgery(&mut self, office: &Office) -> Option<Message> {
-        let mut message = self.dice.pick(&Vec::from(self.replays.clone()))?.clone();
-        if self.dice.percent(50) {
-            return Some(message); // replayed as it was
-        }
-        let (_, topic) = Topic::parse(&self.root, &message.topic)?;
-        let forged = office.forge(topic, message.payload.to_vec());
-        message = self.message(topic, &forged, message.retain);
-        Some(message)
     }
 }
 

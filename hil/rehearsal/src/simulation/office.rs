@@ -10,8 +10,8 @@ use office_protocol::event::{Size, StaffRole, WithdrawReason};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::{
     Action, ApplicationId, CabinetId, Command, CompartmentId, ConsignmentId, Digest, KeySet, OfficeKey, Pass,
-    PassKind, PersonId, Position, Purpose, Scope, SealedPart, Signed, SigningKey, Start, Timestamp, Topic,
-    VerifyingKey,
+    PassId, PassKind, PersonId, Position, Purpose, Scope, SealedPart, Signed, SigningKey, Start, Timestamp,
+    Topic, VerifyingKey,
 };
 use serde::Serialize;
 
@@ -35,13 +35,21 @@ pub(super) struct Office {
     serial: u64,
     hold_days: u32,
     expected: Vec<ExpectedConsignment>,
+    revoked: Vec<PassId>,
+    /// Passes for more than one compartment.
+    wide: BTreeMap<PassId, u8>,
+    /// Whether cabinets may seal for it.
+    sealing: bool,
     /// The documents as they should be in force.
     desired: BTreeMap<DocumentName, Signed>,
-    commands: u64,
+    /// Documents that were signed and not announced yet.
+    unsent: Vec<(DocumentName, Signed)>,
+    /// Every command, by number from 1.
+    commands: Vec<Command>,
 }
 
 impl Office {
-    pub(super) fn new(cabinet: CabinetId, dice: &mut Dice) -> Self {
+    pub(super) fn new(cabinet: CabinetId, sealing: bool, dice: &mut Dice) -> Self {
         let opening = loop {
             if let Some(key) = OpeningKey::from_secret(&dice.bytes()) {
                 break key;
@@ -57,8 +65,12 @@ impl Office {
             serial: 0,
             hold_days: u32::try_from(dice.below(2)).unwrap_or(0),
             expected: Vec::new(),
+            revoked: Vec::new(),
+            wide: BTreeMap::new(),
+            sealing,
             desired: BTreeMap::new(),
-            commands: 0,
+            unsent: Vec::new(),
+            commands: Vec::new(),
         }
     }
 
@@ -100,7 +112,11 @@ impl Office {
                 key: self.signer.verifying_key(),
                 purposes,
             }],
-            sealing: vec![self.opening.sealing_key().clone()],
+            sealing: self
+                .sealing
+                .then(|| self.opening.sealing_key().clone())
+                .into_iter()
+                .collect(),
         };
         let policy = Policy {
             version,
@@ -108,14 +124,10 @@ impl Office {
             hold_days: self.hold_days,
             ..Policy::default()
         };
-        let revocations = Revocations {
-            version,
-            ..Revocations::default()
-        };
         let all = [
             self.document(DocumentName::Keys, &keys),
             self.document(DocumentName::Staff, &staff(version)),
-            self.document(DocumentName::Revocations, &revocations),
+            self.revocations_document(),
             self.document(DocumentName::Policy, &policy),
         ];
         self.desired = all
@@ -190,13 +202,22 @@ impl Office {
         self.document(DocumentName::Expected, &expected)
     }
 
+    fn revocations_document(&self) -> Option<(DocumentName, Signed)> {
+        let revocations = Revocations {
+            version: self.versions,
+            passes: self.revoked.clone(),
+            ..Revocations::default()
+        };
+        self.document(DocumentName::Revocations, &revocations)
+    }
+
     /// Announces a consignment that a courier will bring.
     pub(super) fn expect(
         &mut self,
         consignment: &ConsignmentId,
         person: &PersonId,
         size: Size,
-    ) -> Option<(DocumentName, Signed)> {
+    ) -> Option<()> {
         self.versions += 1;
         let application = self.application()?;
         self.expected.push(ExpectedConsignment {
@@ -207,7 +228,27 @@ impl Office {
         });
         let (name, signed) = self.expected_document()?;
         self.desired.insert(name, signed.clone());
-        Some((name, signed))
+        self.unsent.push((name, signed));
+        Some(())
+    }
+
+    fn revoke(&mut self, pass: PassId) -> Option<()> {
+        self.versions += 1;
+        self.revoked.push(pass);
+        let (name, signed) = self.revocations_document()?;
+        self.desired.insert(name, signed.clone());
+        self.unsent.push((name, signed));
+        Some(())
+    }
+
+    /// Documents that were signed since the last call.
+    pub(super) fn unsent(&mut self) -> Vec<(DocumentName, Signed)> {
+        std::mem::take(&mut self.unsent)
+    }
+
+    /// Somebody at the office signs what is no document.
+    pub(super) fn blunder(&self) -> Option<(DocumentName, Signed)> {
+        self.document(DocumentName::Policy, &"no policy at all")
     }
 
     fn application(&mut self) -> Option<ApplicationId> {
@@ -230,14 +271,22 @@ impl Office {
         let elsewhere = || Some(Scope::Cabinets(vec!["ELSEWHERE-1".parse().ok()?]));
         let scope = match wrong {
             Wrong::Elsewhere => elsewhere()?,
-            Wrong::Nothing | Wrong::Expired | Wrong::Forged => Scope::Anywhere,
+            Wrong::Nothing | Wrong::Expired | Wrong::Forged | Wrong::Revoked | Wrong::TooEarly => {
+                Scope::Anywhere
+            }
         };
         let lifetime = if wrong == Wrong::Expired {
             -1_000
         } else {
             400 * 86_400_000
         };
-        let pass = self.pass(kind, now, scope, lifetime)?;
+        let mut pass = self.pass(kind, now, scope, lifetime)?;
+        if wrong == Wrong::TooEarly {
+            pass.not_before = now.plus_millis(100 * 86_400_000);
+        }
+        if wrong == Wrong::Revoked {
+            self.revoke(pass.id.clone())?;
+        }
         let key = if wrong == Wrong::Forged {
             &self.forger
         } else {
@@ -254,14 +303,24 @@ impl Office {
         wrong: Wrong,
     ) -> Option<DropOffPass> {
         let size = *dice.pick(&[Size::Small, Size::Small, Size::Medium, Size::Large])?;
+        let compartments = if dice.percent(20) { 2 } else { 1 };
         let kind = PassKind::DropOff {
             application: self.application()?,
             items: vec!["permit".parse().ok()?],
             size,
-            compartments: if dice.percent(20) { 2 } else { 1 },
+            compartments,
         };
         let text = self.sign_pass(kind, now, wrong)?;
+        if compartments > 1 {
+            self.wide
+                .insert(format!("P-{}", self.serial).parse().ok()?, compartments);
+        }
         Some(DropOffPass { text })
+    }
+
+    /// How many compartments a drop-off pass fills.
+    pub(super) fn compartments(&self, pass: &PassId) -> u8 {
+        self.wide.get(pass).copied().unwrap_or(1)
     }
 
     /// A drop-off pass for one small compartment.
@@ -302,11 +361,18 @@ impl Office {
         self.sign_pass(kind, now, Wrong::Nothing)
     }
 
+    /// A pass for somebody who has left the staff.
+    pub(super) fn unknown_staff_pass(&mut self, now: Timestamp) -> Option<String> {
+        let kind = PassKind::Courier {
+            staff: "courier-0".parse().ok()?,
+        };
+        self.sign_pass(kind, now, Wrong::Nothing)
+    }
+
     /// A signed command with the next number.
     pub(super) fn command(&mut self, action: Action, start: Start, now: Timestamp) -> Option<Signed> {
-        self.commands += 1;
         let command = Command {
-            number: self.commands,
+            number: self.commands.len() as u64 + 1,
             start,
             issued: now,
             expires: now.plus_millis(Command::DOOR_LIFETIME_MS),
@@ -314,7 +380,14 @@ impl Office {
             action,
         };
         let bytes = serde_json::to_vec(&command).ok()?;
+        self.commands.push(command);
         Some(Signed::new(&self.signer, Purpose::Command, &self.cabinet, bytes))
+    }
+
+    /// The command of that number.
+    pub(super) fn ordered(&self, number: u64) -> Option<&Command> {
+        let index = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.commands.get(index)
     }
 }
 
@@ -325,6 +398,8 @@ pub(super) enum Wrong {
     Expired,
     Forged,
     Elsewhere,
+    Revoked,
+    TooEarly,
 }
 
 /// A pass in a citizen's hand.

@@ -97,13 +97,19 @@ pub(super) struct Person {
 }
 
 impl Person {
-    pub(super) fn new(errand: Errand, name: String, dice: &mut Dice) -> Self {
-        let careful = dice.percent(60) && !matches!(errand, Errand::Vandal(_));
+    /// Somebody of a city where so many of a hundred are careful, and the others so forgetful.
+    pub(super) fn new(
+        errand: Errand,
+        name: String,
+        (careful, forgetful): (u64, u64),
+        dice: &mut Dice,
+    ) -> Self {
+        let careful = dice.percent(careful) && !matches!(errand, Errand::Vandal(_));
         Self {
             errand,
             name,
             careful,
-            walks_away: if careful { 0 } else { dice.below(12) },
+            walks_away: if careful { 0 } else { dice.below(forgetful) },
             steady: false,
             moves_left: 120,
             hands: VecDeque::new(),
@@ -143,6 +149,7 @@ impl Person {
             Screen::MoreTime if self.steady || dice.percent(80) => Move::Tap(Action::MoreTime),
             Screen::MoreTime => Move::Tap(Action::Done),
             Screen::Help => Move::Tap(Action::Back),
+            Screen::LockResting(_) if !matches!(self.errand, Errand::Vandal(_)) => Move::Wait,
             Screen::LockResting(_) => Move::Wait,
             _ if self.steady => self.pursue(sight, dice),
             _ if !matches!(self.errand, Errand::Vandal(_)) && dice.percent(1) => Move::Tap(Action::Help),

@@ -1,5 +1,7 @@
 //! Law 10, after everything has healed: the screen comes home, staff can put all right, and the next citizen is served.
 
+use lockerd::cabinet::Compartment;
+use office_protocol::CompartmentId;
 use office_protocol::event::StaffRole;
 
 use super::MINUTE;
@@ -15,6 +17,7 @@ pub(super) fn next_citizen_is_served(world: &mut World) -> Lawful {
     world.crowd.disperse();
     world.run_until(world.now + 8 * MINUTE)?;
     home(world)?;
+    let spoilt = world.bench.line().collisions;
     let wall = world.wall();
     for _ in 0..2 {
         if let Some(credential) = world.office.staff_pass(StaffRole::Courier, wall) {
@@ -29,22 +32,34 @@ pub(super) fn next_citizen_is_served(world: &mut World) -> Lawful {
             send(world, errand, "the last technician")?;
         }
     }
-    let free = world.laws.ledger.compartments.values().filter(|place| {
-        place.consignment.is_none()
+    // What a vandal has put in makes a compartment useless, and who wants a low door goes away without.
+    let useful = |(id, place): (&CompartmentId, &Compartment)| {
+        let free = place.consignment.is_none()
             && place.doubt.is_none()
             && place.withdrawn.is_none()
-            && place.visit.is_none()
-    });
-    let free = free.count();
+            && place.visit.is_none();
+        free && place.reachable && world.bench.contents(*id).is_empty()
+    };
+    let free = world
+        .laws
+        .ledger()
+        .compartments
+        .iter()
+        .filter(|place| useful(*place))
+        .count();
     let pass = world.office.small_pass(wall, Wrong::Nothing);
-    let before = world.laws.seen.get("locker.dropped-off").copied();
+    let before = world.coverage.count("locker.dropped-off");
     let errand = Errand::DropOff(DroppingOff::new(pass, None));
     send(world, errand, "the next citizen")?;
-    let after = world.laws.seen.get("locker.dropped-off").copied();
+    let after = world.coverage.count("locker.dropped-off");
     hold(10, free == 0 || after > before, || {
         format!("{free} compartments are free, but the next citizen was not served")
     })?;
     home(world)?;
+    let more = world.bench.line().collisions - spoilt;
+    hold(6, more == 0, || {
+        format!("on a healthy bus two spoke at once, {more} times")
+    })?;
     world.network.hub.has_all(&world.laws.events)
 }
 

@@ -1,16 +1,17 @@
 //! One world: a cabinet, its body, its people, its faults, and a clock that jumps from one thing to the next.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use hardware::LineInput;
 use lockerd::boards::layout::PortIndex;
 use lockerd::boards::master::BusInput;
 use lockerd::cabinet::screen::{SessionId, View};
 use lockerd::cabinet::vocabulary::{Effect, Monotonic};
-use office_protocol::{CabinetId, EventBody, KeySet, SigningKey, Timestamp};
+use office_protocol::document::DocumentName;
+use office_protocol::{CabinetId, Digest, EventBody, KeySet, SigningKey, Timestamp};
 
 use super::bench::Bench;
+use super::coverage::Coverage;
 use super::crowd::Crowd;
 use super::daemon::{Daemon, Identity};
 use super::dice::Dice;
@@ -19,6 +20,7 @@ use super::hub::Hub;
 use super::laws::{Lawful, Laws, hold};
 use super::network::{Heard, Network};
 use super::office::Office;
+use super::swarm::Swarm;
 use super::trace::Trace;
 use crate::disk::SimulatedDisk;
 
@@ -33,8 +35,6 @@ const EPOCH_MS: i64 = 1_790_000_000_000;
 const INBOX_MAX: usize = 256;
 /// With nobody there, the screen must be home after this long.
 const HOME_AGAIN_MS: u64 = 300_000;
-/// Small enough to fill up now and then.
-const DISK_BYTES: u64 = 8 << 20;
 /// The scanner's port.
 const SCANNER: &str = "scanner";
 
@@ -43,6 +43,8 @@ pub(super) struct World {
     pub(super) now: u64,
     pub(super) trace: Trace,
     pub(super) laws: Laws,
+    pub(super) coverage: Coverage,
+    swarm: Swarm,
     pub(super) office: Office,
     pub(super) bench: Bench,
     pub(super) crowd: Crowd,
@@ -70,17 +72,20 @@ pub(super) struct World {
     tidy_at: u64,
     turns: u32,
     asked: BTreeMap<office_protocol::BoardId, (u64, u64)>,
+    /// When the last byte of the last request has passed.
+    wire_busy_until: u64,
+    stored_documents: BTreeMap<DocumentName, Option<Digest>>,
 }
 
 impl World {
-    pub(super) fn new(seed: u64, keep: bool) -> Self {
+    pub(super) fn new(seed: u64, swarm: Swarm, keep: bool) -> Self {
         let mut dice = Dice::new(seed, 1);
         let cabinet: CabinetId = "PORT-7".parse().expect("an id of capitals, a dash and a digit");
         let mut fault_dice = Dice::new(seed, 2);
-        let (wait, fault) = faults::next(&mut fault_dice);
+        let fault = faults::next(&mut fault_dice, &swarm);
         let disk = SimulatedDisk::new(seed);
-        disk.set_capacity(DISK_BYTES);
-        let mut office = Office::new(cabinet.clone(), &mut dice);
+        disk.set_capacity(swarm.disk_bytes);
+        let mut office = Office::new(cabinet.clone(), swarm.sealing, &mut dice);
         let keys = office.sign_documents().expect("documents are texts and numbers");
         let secret = dice.bytes();
         let hub = Hub::new(cabinet.clone(), SigningKey::from_secret(&secret).verifying_key());
@@ -90,9 +95,11 @@ impl World {
             laws: Laws::default(),
             office,
             keys,
-            network: Network::new(seed, cabinet.clone(), hub),
-            bench: Bench::new(&mut dice, seed),
-            crowd: Crowd::new(seed),
+            network: Network::new(seed, cabinet.clone(), hub, &swarm),
+            bench: Bench::new(swarm.build, &mut dice, seed),
+            crowd: Crowd::new(seed, &swarm),
+            coverage: Coverage::default(),
+            swarm,
             disk,
             identity: Identity { cabinet, secret },
             daemon: None,
@@ -106,7 +113,7 @@ impl World {
             delivered: Vec::new(),
             chance: Dice::new(seed, 3),
             fault_dice,
-            next_fault: Some((60_000 + wait, fault)),
+            next_fault: fault.map(|(wait, fault)| (60_000 + wait, fault)),
             offset_ms: 0,
             trusted: true,
             seen_view: None,
@@ -114,6 +121,8 @@ impl World {
             tidy_at: 30_000,
             turns: 0,
             asked: BTreeMap::new(),
+            wire_busy_until: 0,
+            stored_documents: BTreeMap::new(),
         }
     }
 
@@ -129,28 +138,54 @@ impl World {
 
     /// Lets time pass up to then.
     pub(super) fn run_until(&mut self, end: u64) -> Lawful {
-        while let Some(next) = self.next_time().filter(|next| *next <= end) {
-            let next = next.max(self.now);
-            self.turns = if next == self.now { self.turns + 1 } else { 0 };
-            hold(7, self.turns < 10_000, || "time stands still".to_owned())?;
-            self.now = next;
+        loop {
+            let others = self.next_time();
+            self.wire_until(others.min(end))?;
+            let wire = self.next_on_the_wire().unwrap_or(u64::MAX);
+            let next = self.next_time().min(wire);
+            if next > end {
+                break;
+            }
+            self.jump(next)?;
             self.turn()?;
         }
         self.now = end;
         Ok(())
     }
 
-    fn next_time(&self) -> Option<u64> {
-        let line = self.bench.line.next_deadline().map(ceil_ms);
+    /// Lets only the lock bus work, for as long as nothing else is due.
+    fn wire_until(&mut self, until: u64) -> Lawful {
+        while self.inbox.is_empty() {
+            let Some(next) = self.next_on_the_wire().filter(|next| *next < until) else {
+                break;
+            };
+            self.jump(next)?;
+            self.wire()?;
+        }
+        Ok(())
+    }
+
+    fn jump(&mut self, next: u64) -> Lawful {
+        let next = next.max(self.now);
+        self.turns = if next == self.now { self.turns + 1 } else { 0 };
+        self.now = next;
+        hold(7, self.turns < 10_000, || "time stands still".to_owned())
+    }
+
+    fn next_on_the_wire(&self) -> Option<u64> {
         let bus = self.daemon.as_ref().and_then(|daemon| daemon.bus.next_deadline());
+        let (bus, line) = (bus.map(Monotonic::as_millis), self.bench.next_deadline());
+        [bus, line].into_iter().flatten().min()
+    }
+
+    /// When something is due beside the wire.
+    fn next_time(&self) -> u64 {
         let cabinet = self
             .daemon
             .as_ref()
             .and_then(|daemon| daemon.cabinet().next_deadline());
         let engine = (!self.inbox.is_empty()).then_some(self.busy_until);
-        [
-            line,
-            bus.map(Monotonic::as_millis),
+        let all = [
             cabinet.map(|at| at.as_millis().max(self.busy_until)),
             engine,
             self.handed.front().map(|(at, _)| *at),
@@ -159,34 +194,32 @@ impl World {
             self.next_fault.as_ref().map(|(at, _)| *at),
             self.crowd.next_time(),
             self.network.next_time(),
-            Some(self.tidy_at),
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        ];
+        all.into_iter().flatten().fold(self.tidy_at, u64::min)
+    }
+
+    /// What is due on the wire.
+    fn wire(&mut self) -> Lawful {
+        if self.bench.next_deadline().is_some_and(|at| at <= self.now) {
+            self.bench
+                .line_input(LineInput::Tick, self.now, &mut self.delivered);
+            self.listen()?;
+        }
+        let bus = self.daemon.as_ref().and_then(|daemon| daemon.bus.next_deadline());
+        if bus.is_some_and(|at| at.as_millis() <= self.now) {
+            self.bus(BusInput::Tick)?;
+        }
+        Ok(())
     }
 
     fn turn(&mut self) -> Lawful {
-        if self
-            .bench
-            .line
-            .next_deadline()
-            .is_some_and(|at| ceil_ms(at) <= self.now)
-        {
-            let at = Duration::from_millis(self.now);
-            self.bench.line.handle(LineInput::Tick, at, &mut self.delivered);
-            self.listen()?;
-        }
+        self.wire()?;
         if self.restart_at.is_some_and(|at| at <= self.now) {
             self.restart()?;
         }
         if self.plugged_at.is_some_and(|at| at <= self.now) {
             self.plugged_at = None;
             self.bus(BusInput::Opened(PortIndex(0)))?;
-        }
-        let bus = self.daemon.as_ref().and_then(|daemon| daemon.bus.next_deadline());
-        if bus.is_some_and(|at| at.as_millis() <= self.now) {
-            self.bus(BusInput::Tick)?;
         }
         while self.handed.front().is_some_and(|(at, _)| *at <= self.now) {
             if let Some((_, effect)) = self.handed.pop_front() {
@@ -215,10 +248,6 @@ impl World {
 /// Whether nobody is being served.
 pub(super) fn is_home(view: &View) -> bool {
     matches!(view.screen, lockerd::cabinet::screen::Screen::Home { .. })
-}
-
-fn ceil_ms(at: Duration) -> u64 {
-    u64::try_from(at.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 fn brief(body: &EventBody) -> String {

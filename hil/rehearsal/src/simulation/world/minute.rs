@@ -35,7 +35,7 @@ impl World {
         hold(7, view.waiting <= lockerd::boards::master::UNLOCKS_MAX, || {
             format!("{} unlocks wait", view.waiting)
         })?;
-        let overlaps = self.bench.line.view().overlaps;
+        let overlaps = self.bench.line().overlaps;
         hold(6, overlaps == 0, || {
             "two solenoids were driven at once".to_owned()
         })

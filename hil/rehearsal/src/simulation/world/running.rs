@@ -6,12 +6,16 @@ use hardware::LineInput;
 use lockerd::boards::Work;
 use lockerd::boards::layout::PortIndex;
 use lockerd::boards::master::{BusAction, BusInput};
-use lockerd::cabinet::vocabulary::{Dice as StepDice, Effect, Input, Moment, Monotonic};
-use office_protocol::{CompartmentId, Purpose, Seq, Signed, SigningKey, Start};
+use lockerd::cabinet::screen::Action;
+use lockerd::cabinet::vocabulary::{Dice as StepDice, Effect, Input, Moment, Monotonic, UnlockOutcome};
+use lockerd::documents;
+use office_protocol::document::DocumentName;
+use office_protocol::{CompartmentId, Digest, Purpose, Seq, Signed, SigningKey, Start};
 
 use super::{INBOX_MAX, World, brief};
+use crate::simulation::bench::BAUD;
 use crate::simulation::daemon::{Daemon, Gone};
-use crate::simulation::laws::{Lawful, hold};
+use crate::simulation::laws::{Lawful, Shown, hold};
 use crate::simulation::network::Heard;
 
 impl World {
@@ -37,7 +41,15 @@ impl World {
 
     /// From the network; what the cabinet said there, and what the office stored, is looked at as well.
     pub(super) fn hear(&mut self, heard: Vec<Heard>) -> Lawful {
-        heard.into_iter().for_each(|heard| self.take(heard));
+        for heard in heard {
+            if let Input::Acknowledged { seq } = &heard.input {
+                self.network.hub.really_has(*seq)?;
+            }
+            self.take(heard);
+        }
+        for rejection in std::mem::take(&mut self.network.hub.rejected) {
+            self.coverage.rejection(rejection);
+        }
         for said in std::mem::take(&mut self.network.said) {
             self.laws.said(&said)?;
         }
@@ -62,9 +74,24 @@ impl World {
                 },
                 None => return Ok(()),
             };
+            if let Input::Scanned { text } = &input {
+                self.laws.shown(Shown::Scanned(text));
+            } else if let Input::Tapped(tap) = &input
+                && let Action::Digits { digits } = &tap.action
+            {
+                self.laws.shown(Shown::Typed(digits));
+            }
             let before = self.laws.events.len();
+            let document = if let Input::DocumentReceived { name, .. } = &input {
+                Some(*name)
+            } else {
+                None
+            };
             let reached = matches!(input, Input::DeadlineReached);
             self.decide(input)?;
+            if let Some(name) = document {
+                self.document_judged(name);
+            }
             if forged && due.is_none() {
                 self.laws.only_alarms_since(before)?;
             }
@@ -77,6 +104,20 @@ impl World {
                 !reached || after.is_none_or(|at| at.as_millis() > self.now),
                 || format!("a deadline at {after:?} stays due"),
             )?;
+        }
+    }
+
+    /// What became of a document shows in what the cabinet reports and in what is on the disk.
+    fn document_judged(&mut self, name: DocumentName) {
+        let Some(daemon) = &self.daemon else { return };
+        let reported = daemon.cabinet().authority().reported.get(&name);
+        if let Some(refusal) = reported.and_then(|reported| reported.refused) {
+            self.coverage.document(refusal);
+        }
+        let stored = documents::load(&self.disk, name).ok().flatten();
+        let digest = stored.map(|signed| Digest::of(&signed.bytes));
+        if digest.is_some() && digest != self.stored_documents.insert(name, digest).flatten() {
+            self.coverage.document_stored();
         }
     }
 
@@ -109,6 +150,7 @@ impl World {
         }
         let at = self.busy_until.max(self.now);
         for effect in effects {
+            self.coverage.effect(&effect);
             if let Effect::Unlock {
                 compartment,
                 unlock,
@@ -133,15 +175,15 @@ impl World {
                 break;
             }
             for record in records {
-                let event = self.laws.durable(&record, &self.bench, &self.office)?;
+                let (event, code) = self.laws.durable(&record, &self.bench, &self.office)?;
+                self.coverage.event(&event.body);
                 let visit = event.visit.unwrap_or(Seq::ZERO);
                 let (kind, brief) = (event.body.kind(), brief(&event.body));
                 self.trace.note(
                     self.now,
                     format_args!("event {} {kind} visit {visit} {brief}", event.seq),
                 );
-                self.crowd
-                    .happened(&event, &record, &self.office, &mut self.bench);
+                self.crowd.happened(&event, code, &mut self.bench);
             }
         }
         let count = self.laws.events.len() - before;
@@ -150,7 +192,7 @@ impl World {
             && count > 0
         {
             self.laws.replayed(daemon.cabinet().ledger())?;
-            let tip = self.laws.ledger.tip.seq;
+            let tip = self.laws.ledger().tip.seq;
             let heard = self.network.tip(self.now, tip);
             self.hear(heard)?;
         }
@@ -162,9 +204,11 @@ impl World {
             return Ok(());
         };
         let view = daemon.cabinet().view();
+        self.laws.conversation(&view);
         let shown = Some((view.session, view.revision));
         if self.seen_view != shown {
             self.seen_view = shown;
+            self.coverage.screen(&view.screen);
             self.laws.drawn(&view)?;
         }
         let watched: Vec<CompartmentId> = daemon.cabinet().watched().collect();
@@ -205,6 +249,9 @@ impl World {
     }
 
     pub(super) fn bus(&mut self, input: BusInput<'_>) -> Lawful {
+        if self.bench.bare().is_some() {
+            return self.without_a_bus(input);
+        }
         let now = Monotonic::from_millis(self.now);
         let Some(daemon) = &mut self.daemon else {
             return Ok(());
@@ -212,10 +259,10 @@ impl World {
         for action in daemon.bus.handle(input, now) {
             match action {
                 BusAction::Send(_, frame) => {
+                    self.wire_is_free(frame.len())?;
                     if self.plugged_at.is_none() {
-                        let at = Duration::from_millis(self.now);
                         let written = LineInput::Written(&frame);
-                        self.bench.line.handle(written, at, &mut self.delivered);
+                        self.bench.line_input(written, self.now, &mut self.delivered);
                     }
                 }
                 BusAction::Report(input) => self.input(input),
@@ -224,19 +271,59 @@ impl World {
         self.listen()
     }
 
+    /// What the bus would do, done at once.
+    fn without_a_bus(&mut self, input: BusInput<'_>) -> Lawful {
+        let at = Duration::from_millis(self.now);
+        let Some(bare) = self.bench.bare() else {
+            return Ok(());
+        };
+        match input {
+            BusInput::Opened(_) => bare.forget_readings(),
+            BusInput::Work(Work::Unlock {
+                compartment, unlock, ..
+            }) => {
+                bare.pulse(*compartment, at);
+                self.input(Input::UnlockAnswered {
+                    unlock: *unlock,
+                    outcome: UnlockOutcome::Acknowledged,
+                });
+            }
+            BusInput::Work(Work::Watch(_)) | BusInput::Lost(_) | BusInput::Received(..) | BusInput::Tick => {}
+        }
+        self.listen()
+    }
+
+    /// Law 6: the controller says one thing at a time.
+    fn wire_is_free(&mut self, bytes: usize) -> Lawful {
+        hold(6, self.wire_busy_until <= self.now, || {
+            "a request was sent while another was still on the wire".to_owned()
+        })?;
+        let took_ms = bytes as u64 * 10_000 / BAUD;
+        self.wire_busy_until = self.now + took_ms;
+        Ok(())
+    }
+
     /// Bytes have come up the line, and perhaps a solenoid was driven.
     pub(super) fn listen(&mut self) -> Lawful {
         for compartment in self.bench.new_pulses() {
-            let unlock = self.laws.pulsed(compartment, self.now)?;
+            let unlock = self.laws.pulsed(compartment, self.now, &self.bench)?;
             self.trace
                 .note(self.now, format_args!("pulse at {compartment} for {unlock}"));
+        }
+        if let Some(bare) = self.bench.bare() {
+            let readings = bare.readings();
+            readings.into_iter().for_each(|reading| self.input(reading));
         }
         if self.delivered.is_empty() {
             return Ok(());
         }
-        let bytes = std::mem::take(&mut self.delivered);
+        let mut bytes = std::mem::take(&mut self.delivered);
         if self.plugged_at.is_none() {
             self.bus(BusInput::Received(PortIndex(0), &bytes))?;
+        }
+        if self.delivered.is_empty() {
+            bytes.clear();
+            self.delivered = bytes; // its room is used again
         }
         Ok(())
     }
@@ -276,7 +363,6 @@ impl World {
         let (starts, durable) = (self.starts, self.laws.events.len());
         self.trace
             .note(self.now, format_args!("start {starts} with {durable} events"));
-        self.laws.restarted();
         self.busy_until = self.now;
         self.seen_view = None;
         let effects = opened.map(|(daemon, effects, sync)| {

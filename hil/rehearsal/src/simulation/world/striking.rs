@@ -1,7 +1,5 @@
 //! Faults as they strike, and healing.
 
-use std::time::Duration;
-
 use hardware::{Hand, LineInput};
 use lockerd::boards::layout::PortIndex;
 use lockerd::boards::master::BusInput;
@@ -17,8 +15,8 @@ impl World {
         let Some((_, fault)) = self.next_fault.take() else {
             return Ok(());
         };
-        let (wait, next) = faults::next(&mut self.fault_dice);
-        self.next_fault = Some((self.now + wait, next));
+        let next = faults::next(&mut self.fault_dice, &self.swarm);
+        self.next_fault = next.map(|(wait, fault)| (self.now + wait, fault));
         self.trace.note(self.now, format_args!("fault {fault:?}"));
         let (now, delivered) = (self.now, &mut self.delivered);
         match fault {
@@ -33,12 +31,10 @@ impl World {
                 }
             }
             Fault::Line(fault) => {
-                let at = Duration::from_millis(now);
-                self.bench.line.handle(LineInput::LineFault(fault), at, delivered);
+                self.bench.line_input(LineInput::LineFault(fault), now, delivered);
             }
             Fault::Unplugged(off_ms) => {
-                let at = Duration::from_millis(now);
-                self.bench.line.handle(LineInput::Unplugged, at, delivered);
+                self.bench.line_input(LineInput::Unplugged, now, delivered);
                 self.plugged_at = Some(now + off_ms);
                 self.bus(BusInput::Lost(PortIndex(0)))?;
             }
@@ -50,8 +46,10 @@ impl World {
             }
             Fault::SyncFails => self.disk.fail_sync_at(self.disk.operations() + 1),
             Fault::SlowDisk(ms) => self.slow_ms = ms,
+            Fault::Filled { free_bytes } => self.disk.fill_up(free_bytes, self.swarm.disk_bytes),
             Fault::Repaired => {
                 self.slow_ms = 0;
+                self.disk.set_capacity(self.swarm.disk_bytes);
                 self.bench.repair(now, delivered);
             }
             Fault::Clock { offset_ms, trusted } => (self.offset_ms, self.trusted) = (offset_ms, trusted),
@@ -95,6 +93,7 @@ impl World {
         (self.offset_ms, self.trusted) = (0, true);
         self.disk.crash_at(u64::MAX);
         self.disk.fail_sync_at(u64::MAX);
+        self.disk.set_capacity(self.swarm.disk_bytes);
         self.bench.repair(self.now, &mut self.delivered);
         self.scanner_is_back();
         self.shut_doors();

@@ -12,7 +12,7 @@ impl World {
         let wall = self.wall();
         if let Some(person) = self.crowd.arrive(self.now, wall, &mut self.office) {
             self.trace.note(self.now, format_args!("{} comes", person.name));
-            for (name, signed) in self.crowd.announced() {
+            for (name, signed) in self.office.unsent() {
                 self.network.announce(self.now, name, &signed);
             }
             self.crowd.at_screen = Some(person);
@@ -60,7 +60,6 @@ impl World {
                     self.now,
                     format_args!("{} scans {}", person.name, text.get(..12).unwrap_or(text)),
                 );
-                self.laws.present(text);
                 self.input(Input::Scanned {
                     text: text.as_str().into(),
                 });
@@ -86,9 +85,6 @@ impl World {
     }
 
     pub(super) fn tap(&mut self, action: &Action, session: SessionId, revision: u64) {
-        if let Action::Digits { digits } = action {
-            self.laws.present(digits);
-        }
         let text = serde_json::to_string(action).unwrap_or_default();
         self.trace.note(self.now, format_args!("tap {text}"));
         self.input(Input::Tapped(Tap {

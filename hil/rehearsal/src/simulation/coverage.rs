@@ -1,0 +1,235 @@
+//! What was seen of all that can happen: every type of event, every effect, every refusal.
+
+use std::collections::BTreeMap;
+
+use lockerd::cabinet::screen::{LabelProblem, ScanProblem, Screen, Trouble};
+use lockerd::cabinet::vocabulary::Effect;
+use office::intake::Rejection;
+use office_protocol::document::DocumentRefusal;
+use office_protocol::event::{Alarm, PassRefusal, UnlockFailure};
+use office_protocol::{EventBody, Refusal};
+
+/// What no run sees, and why.
+pub const NEVER: &[(&str, &str)] = &[
+    (
+        "command refused: other-start",
+        "a command for another start is neither answered nor counted, so that its number stays free",
+    ),
+    (
+        "unlock failed: refused",
+        "the simulated boards answer before the door moves, and none of them says no: the door shows it",
+    ),
+    (
+        "message rejected: no-chain",
+        "a cabinet signs nothing but chains of its own events; seen would be a breach of law 5",
+    ),
+];
+
+macro_rules! known {
+    ($($(#[$doc:meta])* $function:ident($kind:ty) $all:ident { $($pattern:pat => $name:literal,)* })*) => {
+        $(
+            const $all: &[&str] = &[$($name),*];
+
+            $(#[$doc])*
+            fn $function(seen: &$kind) -> &'static str {
+                match seen { $($pattern => $name),* }
+            }
+        )*
+    };
+}
+
+known! {
+    /// What the cabinet wants done.
+    effect(Effect) EFFECTS {
+        Effect::Unlock { .. } => "effect: unlock",
+        Effect::Reply(_) => "effect: reply",
+        Effect::StoreDocument { .. } => "effect: store-document",
+        Effect::Restart => "effect: restart",
+    }
+
+    /// Why a command was not carried out.
+    command(Refusal) COMMANDS {
+        Refusal::Expired => "command refused: expired",
+        Refusal::OtherStart => "command refused: other-start",
+        Refusal::ClockUntrusted => "command refused: clock-untrusted",
+        Refusal::TooMany => "command refused: too-many",
+        Refusal::Unknown => "command refused: unknown",
+        Refusal::Busy => "command refused: busy",
+        Refusal::NoSealingKey => "command refused: no-sealing-key",
+    }
+
+    /// Why a pass was not taken.
+    pass(PassRefusal) PASSES {
+        PassRefusal::Forged => "pass refused: forged",
+        PassRefusal::Expired => "pass refused: expired",
+        PassRefusal::TooEarly => "pass refused: too-early",
+        PassRefusal::Used => "pass refused: used",
+        PassRefusal::Revoked => "pass refused: revoked",
+        PassRefusal::Elsewhere => "pass refused: elsewhere",
+        PassRefusal::Superseded => "pass refused: superseded",
+    }
+
+    /// Why a scan did not help; a pass's reasons are its own.
+    scan(ScanProblem) SCANS {
+        ScanProblem::Unreadable => "scan refused: unreadable",
+        ScanProblem::Elsewhere(_) => "scan refused: elsewhere",
+        ScanProblem::UnknownCode => "scan refused: unknown-code",
+        ScanProblem::AlreadyCollected => "scan refused: already-collected",
+        ScanProblem::Pass(_) => "scan refused: pass",
+        ScanProblem::NotInside => "scan refused: not-inside",
+        ScanProblem::UnknownStaff => "scan refused: unknown-staff",
+        ScanProblem::NoRoom => "scan refused: no-room",
+        ScanProblem::Busy => "scan refused: busy",
+    }
+
+    /// Why a label was not taken.
+    label(LabelProblem) LABELS {
+        LabelProblem::Unreadable => "label refused: unreadable",
+        LabelProblem::AlreadyInside => "label refused: already-inside",
+        LabelProblem::NoRoom => "label refused: no-room",
+    }
+
+    /// Why a conversation ended badly.
+    trouble(Trouble) TROUBLES {
+        Trouble::DoorStuckInside => "sorry: door-stuck-inside",
+        Trouble::DoorStuckNoOther => "sorry: door-stuck-no-other",
+        Trouble::Full => "sorry: full",
+        Trouble::DoorLeftOpen => "sorry: door-left-open",
+        Trouble::TooManyUnverified => "sorry: too-many-unverified",
+    }
+
+    /// Why a lock did not open.
+    unlock(UnlockFailure) UNLOCKS {
+        UnlockFailure::Refused => "unlock failed: refused",
+        UnlockFailure::NotSent => "unlock failed: not-sent",
+        UnlockFailure::Resting => "unlock failed: resting",
+        UnlockFailure::Uncertain => "unlock failed: uncertain",
+    }
+
+    /// Why a document was not taken.
+    document(DocumentRefusal) DOCUMENTS {
+        DocumentRefusal::Forged => "document refused: forged",
+        DocumentRefusal::Malformed => "document refused: malformed",
+        DocumentRefusal::Older => "document refused: older",
+    }
+
+    /// Why the hub did not take a message.
+    rejection(Rejection) REJECTIONS {
+        Rejection::Forged => "message rejected: forged",
+        Rejection::Noise => "message rejected: noise",
+        Rejection::NoChain => "message rejected: no-chain",
+    }
+
+    /// What a person was called for.
+    alarm(Alarm) ALARMS {
+        Alarm::DoorJammed => "alarm: door-jammed",
+        Alarm::DoorOpen => "alarm: door-open",
+        Alarm::DoorForced => "alarm: door-forced",
+        Alarm::SensorBroken => "alarm: sensor-broken",
+        Alarm::BoardLost => "alarm: board-lost",
+        Alarm::PortLost => "alarm: port-lost",
+        Alarm::PeripheralLost => "alarm: peripheral-lost",
+        Alarm::Guessing => "alarm: guessing",
+        Alarm::Forgery => "alarm: forgery",
+        Alarm::StorageLow => "alarm: storage-low",
+        Alarm::JournalDamaged => "alarm: journal-damaged",
+        Alarm::ClockUntrusted => "alarm: clock-untrusted",
+        Alarm::CabinetFull => "alarm: cabinet-full",
+        Alarm::Dispute => "alarm: dispute",
+    }
+}
+
+/// How often what was seen.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage(BTreeMap<&'static str, u64>);
+
+impl Coverage {
+    /// How often each.
+    pub fn counts(&self) -> &BTreeMap<&'static str, u64> {
+        &self.0
+    }
+
+    /// How often this.
+    pub fn count(&self, what: &str) -> u64 {
+        self.0.get(what).copied().unwrap_or(0)
+    }
+
+    /// Adds what another run saw.
+    pub fn add(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            *self.0.entry(*what).or_default() += count;
+        }
+    }
+
+    /// What could happen and was not seen.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let all = [
+            EventBody::TYPES,
+            EFFECTS,
+            COMMANDS,
+            PASSES,
+            SCANS,
+            LABELS,
+            TROUBLES,
+            UNLOCKS,
+            DOCUMENTS,
+            REJECTIONS,
+            ALARMS,
+        ];
+        let all = all.into_iter().flatten().copied();
+        all.filter(|what| !self.0.contains_key(what)).collect()
+    }
+
+    /// What was not seen although nothing excuses it.
+    pub fn inexcusably_missing(&self) -> Vec<&'static str> {
+        let excused = |what: &&str| !NEVER.iter().any(|(never, _)| never == what);
+        self.missing().into_iter().filter(excused).collect()
+    }
+
+    fn saw(&mut self, what: &'static str) {
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    // Of all events and screens, some have a reason worth counting.
+    #[allow(clippy::wildcard_enum_match_arm)]
+    pub(super) fn event(&mut self, body: &EventBody) {
+        self.saw(body.kind());
+        match body {
+            EventBody::CommandRefused { refusal, .. } => self.saw(command(refusal)),
+            EventBody::PassRefused { reason, .. } => self.saw(pass(reason)),
+            EventBody::UnlockFailed { reason, .. } => self.saw(unlock(reason)),
+            EventBody::AlarmRaised { alarm: raised, .. } => self.saw(alarm(raised)),
+            _ => {}
+        }
+    }
+
+    pub(super) fn effect(&mut self, wanted: &Effect) {
+        self.saw(effect(wanted));
+    }
+
+    /// The engine keeps documents by itself: that it did shows on the disk.
+    pub(super) fn document_stored(&mut self) {
+        self.saw("effect: store-document");
+    }
+
+    pub(super) fn document(&mut self, refusal: DocumentRefusal) {
+        self.saw(document(&refusal));
+    }
+
+    pub(super) fn rejection(&mut self, of: Rejection) {
+        self.saw(rejection(&of));
+    }
+
+    #[allow(clippy::wildcard_enum_match_arm)]
+    pub(super) fn screen(&mut self, screen: &Screen) {
+        match screen {
+            Screen::ScanProblem(problem) => self.saw(scan(problem)),
+            Screen::PlacingScan {
+                refused: Some(problem),
+                ..
+            } => self.saw(label(problem)),
+            Screen::Sorry { trouble: what, .. } => self.saw(trouble(what)),
+            _ => {}
+        }
+    }
+}
