@@ -171,6 +171,7 @@ impl Site {
         site.write("approval.secret", WEBHOOK_SECRET)?;
         if tls {
             site.write("mosquitto.conf", &settings::mosquitto(&site.plan))?;
+            site.write("mosquitto.acl", settings::BROKER_RULES)?;
         }
         if !site.path("secrets/bundle.json").exists() {
             site.enrol(tls)?;

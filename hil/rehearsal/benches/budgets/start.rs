@@ -19,12 +19,16 @@ pub(crate) fn measure() {
     let checkpoint = |engine: &Engine| engine.cabinet().ledger().to_checkpoint().len();
     let mut times = Vec::new();
     let mut bytes = 0;
-    for start in 0..STARTS {
+    for start in 0..=STARTS {
         now += 1_000;
         let (disks, config, run) = told(&place, 2 + start);
         let begun = Instant::now();
         let (engine, _) = Engine::open(disks, Options::default(), config, run, &moment(now)).unwrap();
-        times.push(begun.elapsed());
+        // The first one meets a disk on which nobody has prepared blank segments, as the daemon does in the background.
+        if start > 0 {
+            times.push(begun.elapsed());
+        }
+        engine.preparer().prepare().unwrap();
         bytes = checkpoint(&engine);
     }
     let disk = {
@@ -45,7 +49,7 @@ pub(crate) fn measure() {
     runtime.block_on(as_a_process(&place));
 }
 
-/// To the first screen, and to the first sweep of all doors.
+/// To the first screen, and to the first that offers a door, because a free one has been read.
 async fn as_a_process(place: &Place) {
     let begun = Instant::now();
     let version = Command::new(daemon::program()).arg("--version").output().unwrap();
@@ -55,18 +59,17 @@ async fn as_a_process(place: &Place) {
     let (mut screens, mut swept) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let mut processes = place.processes();
-        let before = place.last_seq();
         let begun = Instant::now();
         let process = place.run(&mut processes).await;
         let mut page = Page::open(place.kiosk);
         page.shows("start-collection").await;
         screens.push(begun.elapsed());
-        place.journaled_after(before, "locker.door-found", 24).await;
+        page.shows("start-drop-off").await;
         swept.push(begun.elapsed());
         processes.end(process, LIMIT).await.unwrap();
     }
     println!(
-        "daemon, process to first screen: {:.1?}; to every door read over 9600 baud: {:.1?}; a process that does nothing: {nothing:.1?}",
+        "daemon, process to first screen: {:.1?}; to a door that can be opened, over 9600 baud: {:.1?}; a process that does nothing: {nothing:.1?}",
         crate::median(screens),
         crate::median(swept)
     );

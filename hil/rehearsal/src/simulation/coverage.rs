@@ -16,6 +16,14 @@ pub const NEVER: &[(&str, &str)] = &[
         "a command for another start is neither answered nor counted, so that its number stays free",
     ),
     (
+        "locker.address-shared",
+        "no two simulated boards answer to one address",
+    ),
+    (
+        "alarm: address-shared",
+        "no two simulated boards answer to one address",
+    ),
+    (
         "unlock failed: refused",
         "the simulated boards answer before the door moves, and none of them says no: the door shows it",
     ),
@@ -136,6 +144,9 @@ known! {
         Alarm::ClockUntrusted => "alarm: clock-untrusted",
         Alarm::CabinetFull => "alarm: cabinet-full",
         Alarm::Dispute => "alarm: dispute",
+        Alarm::AddressShared => "alarm: address-shared",
+        Alarm::Tampered => "alarm: tampered",
+        Alarm::OnBattery => "alarm: on-battery",
     }
 }
 

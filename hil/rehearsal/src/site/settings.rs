@@ -88,7 +88,10 @@ pub(super) fn office(plan: &Plan) -> String {
     text
 }
 
-/// Certificates only, nothing kept on disk: what the broker forgets must not matter.
+/// The rules of `config/`.
+pub(super) const BROKER_RULES: &str = include_str!("../../../../config/mosquitto.acl");
+
+/// As the example of `config/` has it: certificates, and the rules of who may say and hear what.
 pub(super) fn mosquitto(plan: &Plan) -> String {
     let file = |name: &str| {
         plan.directory
@@ -98,11 +101,13 @@ pub(super) fn mosquitto(plan: &Plan) -> String {
             .to_string()
     };
     format!(
-        "user root\npersistence false\nlistener {} 127.0.0.1\nallow_anonymous true\ncafile {}\ncertfile {}\nkeyfile {}\n\
-         require_certificate true\nuse_identity_as_username true\n",
+        "user root\npersistence true\npersistence_location {}/\nlistener {} 127.0.0.1\ncafile {}\ncertfile {}\nkeyfile {}\n\
+         require_certificate true\nuse_identity_as_username true\nallow_anonymous false\nacl_file {}\n",
+        plan.directory.display(),
         plan.broker.port(),
         file("ca.pem"),
         file("server.pem"),
         file("server.key"),
+        plan.directory.join("mosquitto.acl").display(),
     )
 }

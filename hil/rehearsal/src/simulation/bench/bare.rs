@@ -8,6 +8,9 @@ use hardware::{Hand, Lock};
 use lockerd::cabinet::vocabulary::Input;
 use office_protocol::CompartmentId;
 
+/// How long a solenoid is driven.
+const PULSE: Duration = Duration::from_millis(500);
+
 /// All locks of a cabinet.
 pub(in crate::simulation) struct Bare {
     locks: BTreeMap<CompartmentId, Lock>,
@@ -55,7 +58,7 @@ impl Bare {
     /// One pulse.
     pub(in crate::simulation) fn pulse(&mut self, compartment: CompartmentId, now: Duration) {
         if let Some(lock) = self.locks.get_mut(&compartment) {
-            lock.pulse(now);
+            lock.pulse(PULSE, now);
             self.pulses += 1;
         }
     }
