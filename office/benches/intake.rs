@@ -1,12 +1,16 @@
 //! How many events a second the hub takes in: verified, de-duplicated, committed to PostgreSQL and confirmed to the cabinets; with the
 //! broker, the cabinets, the hub and the database all on this machine, and a plain COPY of the same rows beside it.
 //!
-//! `cargo bench -p office --bench intake`; `-- EVENTS` for another number than 240,000.
+//! `cargo bench -p office --bench intake`; `-- EVENTS` for another number than 240,000; `-- peers` for other tools' rates as well, which
+//! installs them with pip in a temporary directory.
 #![allow(clippy::unwrap_used)]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::fleet::Fleet;
@@ -26,6 +30,70 @@ async fn main() {
     println!("Hub intake into PostgreSQL; broker, {CABINETS} cabinets, hub and database on this machine.");
     run(16, 8, events).await;
     run(1, 16, events / 6).await;
+    if std::env::args().any(|word| word == "peers") {
+        let packages = tempfile::tempdir().unwrap();
+        let mut install = Command::new("python3");
+        install
+            .args(["-m", "pip", "install", "--quiet", "--target"])
+            .arg(packages.path());
+        assert!(
+            install
+                .args(["paho-mqtt", "psycopg[binary]"])
+                .status()
+                .unwrap()
+                .success()
+        );
+        for (how, name) in [
+            ("safe", "paho + psycopg, safely"),
+            ("unsafe", "mosquitto_sub | psql \\copy, unsafely"),
+        ] {
+            peer(packages.path(), how, name, 16, events / 2).await;
+            peer(packages.path(), how, name, 1, events / 6).await;
+        }
+    }
+}
+
+/// What another tool makes of the same messages; it verifies nothing, and confirms nothing to the cabinets.
+async fn peer(packages: &Path, how: &str, name: &str, size: usize, events: usize) {
+    let place = &Place::durable_postgres();
+    let broker_port = free_port();
+    let queues = "max_inflight_messages 200\nmax_queued_messages 0\n";
+    let _broker = start_broker(place, broker_port, queues).await;
+    let cabinets = cabinets(events);
+    let written: usize = cabinets.iter().map(|cabinet| cabinet.journal.len()).sum();
+    let fleet = Fleet::connect(cabinets, broker_port, size, 1).await;
+    let count = if how == "safe" { written } else { fleet.messages() };
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers.py"));
+    command
+        .arg(broker_port.to_string())
+        .arg(place.server.as_ref().unwrap())
+        .arg(count.to_string())
+        .arg(how);
+    let mut running = command
+        .env("PYTHONPATH", packages)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "ready");
+    fleet.send_blindly().await;
+    let seconds: f64 = said.next().unwrap().unwrap().parse().unwrap();
+    running.wait().unwrap();
+    println!(
+        "{size:>3} events a message: {:>8.0} events/s, {name}",
+        written as f64 / seconds
+    );
+}
+
+/// Cabinets that have written so many events in all.
+fn cabinets(events: usize) -> Vec<TestCabinet> {
+    let cabinet = |number: usize| {
+        let mut cabinet = TestCabinet::new(&format!("PORT-{number}"));
+        (0..events / CABINETS / 6).for_each(|visit| cabinet.drop_off(visit));
+        cabinet
+    };
+    (0..CABINETS).map(cabinet).collect()
 }
 
 /// The processor time of everything that takes part, in seconds.
@@ -44,17 +112,10 @@ async fn run(size: usize, window: usize, events: usize) {
     let enrolling = hub(place, &[]).await;
     std::fs::create_dir(place.path().join("data")).unwrap();
     std::fs::rename(place.path().join("keys"), place.path().join("data/keys")).unwrap();
-    let mut cabinets = Vec::new();
-    for number in 0..CABINETS {
-        let mut cabinet = TestCabinet::new(&format!("PORT-{number}"));
-        (0..events / CABINETS / 6).for_each(|visit| cabinet.drop_off(visit));
-        let key = cabinet.key.verifying_key();
-        enrolling
-            .database
-            .enrol(&cabinet.id, &key, office::clock::now())
-            .await
-            .unwrap();
-        cabinets.push(cabinet);
+    let cabinets = cabinets(events);
+    for cabinet in &cabinets {
+        let (key, now) = (cabinet.key.verifying_key(), office::clock::now());
+        enrolling.database.enrol(&cabinet.id, &key, now).await.unwrap();
     }
     let events: usize = cabinets.iter().map(|cabinet| cabinet.journal.len()).sum();
     let broker = start_broker(place, broker_port, "max_inflight_messages 200\n").await;

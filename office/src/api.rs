@@ -64,7 +64,6 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
         .route("/health", get(lists::health))
         .merge(guarded)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn(in_time))
 }
 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -79,7 +78,8 @@ async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     }
 }
 
-async fn in_time(request: Request, next: Next) -> Response {
+/// Answers that take too long are given up; a stream of events has begun by then.
+pub async fn in_time(request: Request, next: Next) -> Response {
     tokio::time::timeout(ANSWER_LIMIT, next.run(request))
         .await
         .unwrap_or_else(|_| Refusal::Unavailable("it takes too long; try again later").into_response())

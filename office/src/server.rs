@@ -145,6 +145,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(console::routes())
         .nest("/api/v1", api::routes(app.clone()))
+        .layer(middleware::from_fn(api::in_time))
         .layer(middleware::from_fn_with_state(app.clone(), at_the_door))
         .with_state(app)
 }

@@ -203,18 +203,30 @@ async fn requests_have_a_largest_size_and_a_highest_rate(place: &Place) {
 
 async fn who_says_nothing_is_sent_away(place: &Place) {
     let office = open(place, &TestCabinet::new("PORT-7")).await;
-    let address = office.address.strip_prefix("http://").unwrap().to_owned();
-    let wait = move || {
+    let wait = |text: &'static [u8]| {
         use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
-        stream
-            .set_read_timeout(Some(std::time::Duration::from_secs(60)))
-            .unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
+        let address = office.address.strip_prefix("http://").unwrap().to_owned();
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream
+                .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+                .unwrap();
+            stream.write_all(text).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
     };
-    tokio::task::spawn_blocking(wait).await.unwrap();
+    let head = wait(b"GET / HTTP/1.1\r\nhost: ");
+    let host = office.address.strip_prefix("http://").unwrap();
+    let body = format!(
+        "POST /login HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         content-length: 20\r\nconnection: close\r\n\r\npassword="
+    );
+    let body = wait(body.leak().as_bytes());
+    head.await.unwrap();
+    let answer = body.await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
 }
 
 async fn an_application_gets_a_drop_off_pass_that_verifies(place: &Place) {

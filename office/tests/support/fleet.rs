@@ -113,6 +113,23 @@ impl Fleet {
         }
     }
 
+    /// How many messages there are.
+    pub fn messages(&self) -> usize {
+        self.members.iter().map(|member| member.messages.len()).sum()
+    }
+
+    /// Sends everything once, whatever becomes of it.
+    pub async fn send_blindly(&self) {
+        let most = self.members.iter().map(|member| member.messages.len()).max();
+        for message in 0..most.unwrap_or(0) {
+            for (index, member) in self.members.iter().enumerate() {
+                if let Some(signed) = member.messages.get(message) {
+                    self.publish(index, Topic::Event, signed.clone()).await;
+                }
+            }
+        }
+    }
+
     fn stuck(&self) -> String {
         let open = self.members.iter().filter(|member| !member.is_done());
         let open = open.map(|member| format!("{} confirmed {}", member.cabinet.id, member.confirmed));
