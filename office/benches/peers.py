@@ -7,6 +7,7 @@ Prints the seconds from the first event to the last row. `pip install paho-mqtt 
 """
 import json
 import queue
+import select
 import subprocess
 import sys
 import time
@@ -55,19 +56,24 @@ def safe(port, address, events):
 def unsafe(port, address, messages):
     subprocess.run(["psql", "-q", address, "-c", UNSAFE_TABLE], check=True)
     listening = subprocess.Popen(
-        ["mosquitto_sub", "-V", "5", "-p", str(port), "-q", "1", "-t", "locker/v1/+/event", "-C", str(messages)],
-        stdout=subprocess.PIPE,
+        ["mosquitto_sub", "-V", "5", "-p", str(port), "-q", "1", "-t", "locker/v1/+/event"], stdout=subprocess.PIPE
     )
+    # It does not say when it has subscribed: it has once it hears.
+    probe = ["mosquitto_pub", "-V", "5", "-p", str(port), "-q", "1", "-t", "locker/v1/PROBE/event", "-m", "probe"]
+    while not select.select([listening.stdout], [], [], 0.2)[0]:
+        subprocess.run(probe, check=True)
     print("ready", flush=True)
-    first = listening.stdout.readline()
-    began = time.monotonic()
-    copy = subprocess.Popen(
-        ["psql", "-q", address, "-c", "\\copy peer FROM STDIN WITH (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"],
-        stdin=subprocess.PIPE,
-    )
-    copy.stdin.write(first)
-    for line in listening.stdout:
+    options = "WITH (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')"
+    copy = subprocess.Popen(["psql", "-q", address, "-c", f"\\copy peer FROM STDIN {options}"], stdin=subprocess.PIPE)
+    heard, began = 0, None
+    while heard < messages:
+        line = listening.stdout.readline()
+        if line == b"probe\n":
+            continue
+        began = began or time.monotonic()
         copy.stdin.write(line)
+        heard += 1
+    listening.terminate()
     copy.stdin.close()
     copy.wait()
     print(time.monotonic() - began, flush=True)
