@@ -172,7 +172,8 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     for scanner in &settings.scanners {
         let (name, port) = (scanner.name.clone(), scanner.port.clone());
         let now = move || clock.monotonic();
-        tokio::spawn(scanner::task::run(name, port, scanner.start, now, inputs.clone()));
+        let (start, ends) = (scanner.start, scanner.ends);
+        tokio::spawn(scanner::task::run(name, port, start, ends, now, inputs.clone()));
     }
     let history = settings.index.then(|| IndexQuery::absent(engine.reader()));
     let keep = |query| {

@@ -16,6 +16,7 @@ use toml::Spanned;
 
 use crate::boards::layout::{BusBoard, BusLock, BusPort, Layout, LayoutError, Supply};
 use crate::clock::Trust;
+use crate::scanner::framing::Ending;
 use crate::scanner::start::StartCommand;
 use crate::serial::PortSettings;
 
@@ -55,6 +56,8 @@ pub struct Scanner {
     pub port: PortSettings,
     /// What makes it scan.
     pub start: StartCommand,
+    /// How it ends a code.
+    pub ends: Ending,
 }
 
 /// Where the office's broker is.
@@ -221,6 +224,7 @@ impl Source<'_> {
                         rs485: false,
                     },
                     start: scanner.start,
+                    ends: scanner.ends,
                 })
                 .collect(),
             directory: read.journal.directory,

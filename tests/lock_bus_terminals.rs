@@ -12,7 +12,7 @@ use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
 use lockerd::boards::master::{BusMaster, BusSettings, BusView};
 use lockerd::boards::{Work, task};
 use lockerd::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
-use lockerd::scanner::{self, start::StartCommand};
+use lockerd::scanner::{self, framing, start::StartCommand};
 use lockerd::serial::PortSettings;
 use office_protocol::{BoardId, CompartmentId, Seq};
 use tokio::sync::{mpsc, watch};
@@ -260,6 +260,7 @@ async fn a_scanner_is_read_lost_and_found() {
         name,
         settings,
         StartCommand::Gm65,
+        framing::Ending::Silence,
         clock,
         sender,
     ));

@@ -1,11 +1,11 @@
 //! What fuzzing does with a scanner's bytes; tests do the same with the inputs that were kept.
 
 use lockerd::cabinet::vocabulary::Monotonic;
-use lockerd::scanner::framing::{CODE_MAX, Framing, IDLE_MS, Scan};
+use lockerd::scanner::framing::{CODE_MAX, Ending, Framing, Scan};
 
 /// Pieces with pauses between them: a length, a pause, the bytes.
 pub(crate) fn scanner(data: &[u8]) {
-    let mut framing = Framing::default();
+    let mut framing = Framing::new(Ending::Silence);
     let (mut rest, mut now) = (data, 0);
     while let [length, pause, bytes @ ..] = rest {
         let (piece, after) = bytes.split_at(usize::from(*length).min(bytes.len()));
@@ -21,7 +21,7 @@ pub(crate) fn scanner(data: &[u8]) {
             check(Some(scan));
         }
     }
-    check(framing.tick(Monotonic::from_millis(now + IDLE_MS)));
+    check(framing.tick(Monotonic::from_millis(now + Ending::Silence.idle_ms())));
     assert_eq!(framing.next_deadline(), None, "nothing stays after silence");
 }
 

@@ -161,7 +161,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
     if log.try_init().is_err() {
         eprintln!("office: another log is in use already");
     }

@@ -175,7 +175,7 @@ fn shell(language: Language, title: &str, body: &Markup) -> String {
 /// The whole page.
 pub fn render(overview: &Overview, done: Option<Done>) -> String {
     let language = overview.language;
-    let title = language.pick("文件柜管理平台", "Locker office");
+    let title = language.pick("信包箱管理平台", "Locker office");
     let body = html! {
         header {
             h1 { (title) }
@@ -199,7 +199,7 @@ pub fn render(overview: &Overview, done: Option<Done>) -> String {
 
 /// The login page.
 pub fn login(language: Language, wrong: bool) -> String {
-    let title = language.pick("文件柜管理平台", "Locker office");
+    let title = language.pick("信包箱管理平台", "Locker office");
     let body = html! {
         main.login {
             h1 { (title) }

@@ -239,6 +239,15 @@ async fn an_application_gets_a_drop_off_pass_that_verifies(place: &Place) {
     assert!(matches!(pass.kind, PassKind::DropOff { compartments: 2, .. }));
     let (_, shown) = office.call("GET", "/applications/A-1", None).await;
     assert_eq!(shown["pass"]["text"], text);
+    let again = json!({"items": ["birth-certificate"], "size": "small"});
+    let (_, again) = office.call("PUT", "/applications/A-1", Some(again)).await;
+    assert_ne!(again["pass"]["text"], text);
+    let first = format!("/passes/{}", answer["pass"]["id"].as_str().unwrap());
+    let (_, first) = office.call("GET", &first, None).await;
+    assert!(
+        first["revoked"].is_string(),
+        "one pass for an application: {first}"
+    );
     let bearer = format!("Bearer {}", office.token);
     let qr = answer["pass"]["qr"].as_str().unwrap();
     let (qr, _) = office.ask("GET", qr, &[("authorization", &bearer)], None).await;

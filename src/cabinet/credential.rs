@@ -101,7 +101,7 @@ impl Cabinet {
                 wrong: false,
             };
         } else {
-            self.scan_problem(ScanProblem::Unreadable);
+            self.scan_problem(ScanProblem::NotOurs);
         }
     }
 

@@ -329,8 +329,10 @@ pub enum Trouble {
 /// Why a scan does not help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScanProblem {
-    /// Noise, too long, or no code of ours.
+    /// Noise, or too long.
     Unreadable,
+    /// Well read, but no code of ours.
+    NotOurs,
     /// A pickup code or pass of another cabinet; where to go.
     Elsewhere(Option<CabinetId>),
     /// A pickup code that is not valid here, or no longer.

@@ -82,6 +82,7 @@ pub(super) fn scan_problem(page: &Page<'_>, problem: &ScanProblem) -> Markup {
         ScanProblem::Elsewhere(None) => page.say(M::ScanElsewhere).to_owned(),
         ScanProblem::Pass(refusal) => page.say(refusal_message(*refusal)).to_owned(),
         ScanProblem::Unreadable => page.say(M::ScanUnreadable).to_owned(),
+        ScanProblem::NotOurs => page.say(M::ScanNotOurs).to_owned(),
         ScanProblem::UnknownCode => page.say(M::ScanUnknown).to_owned(),
         ScanProblem::AlreadyCollected => page.say(M::ScanCollected).to_owned(),
         ScanProblem::NotInside => page.say(M::ScanNotInside).to_owned(),

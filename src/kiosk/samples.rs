@@ -180,6 +180,7 @@ fn citizens(add: &mut impl FnMut(&str, Screen)) {
     }
     for (name, problem) in [
         ("unreadable", ScanProblem::Unreadable),
+        ("not-ours", ScanProblem::NotOurs),
         ("elsewhere", ScanProblem::Elsewhere(None)),
         ("elsewhere-known", ScanProblem::Elsewhere(Some(id("HZ-0815")))),
         ("unknown", ScanProblem::UnknownCode),

@@ -203,7 +203,7 @@ async fn events(State(server): State<Server>) -> Response {
         let kiosk = kiosk.clone();
         async move { Ok::<_, Infallible>(frame(&kiosk, &view).await) }
     });
-    let beat = Event::default().event("beat").data("");
+    let beat = Event::default().event("beat").data("1"); // browsers tell nobody of an event without data
     Sse::new(screens)
         .keep_alive(KeepAlive::new().interval(BEAT).event(beat))
         .into_response()

@@ -124,6 +124,14 @@ async fn a_browser_gets_the_page_and_each_change_and_its_taps_arrive() {
 }
 
 #[tokio::test]
+async fn a_sign_of_life_carries_data_without_which_a_browser_tells_its_page_nothing() {
+    let bench = bench().await;
+    let host = format!("Host: {}\r\n", bench.address);
+    let mut events = bench.send("GET /events", &host, "").await;
+    read_until(&mut events, "event: beat\ndata: 1\n\n").await;
+}
+
+#[tokio::test]
 async fn strangers_and_nonsense_are_refused() {
     let mut bench = bench().await;
     assert!(

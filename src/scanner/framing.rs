@@ -1,11 +1,33 @@
-//! Cuts a scanner's bytes into codes: one ends with CR, LF or 50 ms of silence (pure).
+//! Cuts a scanner's bytes into codes: one ends with CR, LF or silence (pure).
+
+use serde::Deserialize;
 
 use crate::cabinet::vocabulary::Monotonic;
 
 /// The most characters of a code. Passes are the longest, some 600.
 pub const CODE_MAX: usize = 2000;
-/// Silence that ends a code, in milliseconds.
-pub const IDLE_MS: u64 = 50;
+/// How a scanner is set up to end a code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// With CR or LF. A code that breaks off is ended after a second.
+    #[default]
+    Line,
+    /// With nothing: 50 ms of silence end it.
+    Silence,
+}
+
+impl Ending {
+    /// The silence that ends a code, in milliseconds.
+    #[must_use]
+    pub const fn idle_ms(self) -> u64 {
+        match self {
+            Self::Line => 1_000,
+            Self::Silence => 50,
+        }
+    }
+}
+
 /// What a GM65 says to its trigger, before the code's text.
 const ACKNOWLEDGEMENT: [u8; 7] = [0x02, 0x00, 0x00, 0x01, 0x00, 0x33, 0x31];
 
@@ -21,6 +43,7 @@ pub enum Scan {
 /// Collects one code. What is not printable ASCII is dropped: no code of ours, and no label, has any.
 #[derive(Clone, Debug, Default)]
 pub struct Framing {
+    ending: Ending,
     text: String,
     /// The last bytes, as far as they may be an acknowledgement.
     acknowledged: usize,
@@ -30,6 +53,15 @@ pub struct Framing {
 }
 
 impl Framing {
+    /// For a scanner that ends its codes this way.
+    #[must_use]
+    pub fn new(ending: Ending) -> Self {
+        Self {
+            ending,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes and returns the codes that ended.
     ///
     /// Bytes that come late go on with the code: `now` is when we came to read them, and a busy machine's own
@@ -51,12 +83,13 @@ impl Framing {
     /// When a code ends by silence.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        self.begun().then(|| self.heard_at.plus_millis(IDLE_MS))
+        self.begun()
+            .then(|| self.heard_at.plus_millis(self.ending.idle_ms()))
     }
 
     /// The port is gone: what was begun is lost.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self::new(self.ending);
     }
 
     fn begun(&self) -> bool {
@@ -141,13 +174,23 @@ mod tests {
             assert_eq!(framing.handle(ended.as_bytes(), at(0)), [code("LP1:A")]);
             assert_eq!(framing.next_deadline(), None);
         }
-        let mut framing = Framing::default();
+        let mut framing = Framing::new(Ending::Silence);
         assert_eq!(framing.handle(b"LP1", at(0)), []);
         assert_eq!(framing.handle(b":A", at(40)), []);
         assert_eq!(framing.next_deadline(), Some(at(90)));
         assert_eq!(framing.tick(at(89)), None);
         assert_eq!(framing.tick(at(90)), Some(code("LP1:A")));
         assert_eq!(framing.handle(b"B\rC\r", at(91)), [code("B"), code("C")]);
+    }
+
+    #[test]
+    fn a_scanner_that_ends_its_lines_may_pause_in_one() {
+        let mut framing = Framing::default();
+        assert_eq!(framing.handle(b"LP1", at(0)), []);
+        assert_eq!(framing.tick(at(900)), None);
+        assert_eq!(framing.handle(b":A\r", at(900)), [code("LP1:A")]);
+        assert_eq!(framing.handle(b"broken", at(2_000)), []);
+        assert_eq!(framing.tick(at(3_000)), Some(code("broken")));
     }
 
     #[test]
@@ -187,7 +230,7 @@ mod tests {
         fn noise_never_panics_and_codes_are_short_and_printable(
             pieces in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..300), 0_u64..120), 0..20),
         ) {
-            let (mut framing, mut now) = (Framing::default(), 0);
+            let (mut framing, mut now) = (Framing::new(Ending::Silence), 0);
             for (bytes, wait) in pieces {
                 now += wait;
                 for scan in framing.handle(&bytes, at(now)) {
@@ -197,7 +240,7 @@ mod tests {
                     }
                 }
             }
-            let _ = framing.tick(at(now + IDLE_MS));
+            let _ = framing.tick(at(now + Ending::Silence.idle_ms()));
             prop_assert_eq!(framing.next_deadline(), None);
         }
 

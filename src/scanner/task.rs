@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use crate::cabinet::vocabulary::{Input, Monotonic};
 use crate::serial::{self, Outlet, PortEvent, PortSettings};
 
-use super::framing::{Framing, Scan};
+use super::framing::{Ending, Framing, Scan};
 use super::start::StartCommand;
 
 /// How many pieces of bytes may wait.
@@ -22,12 +22,13 @@ pub async fn run(
     name: PortName,
     settings: PortSettings,
     start: StartCommand,
+    ending: Ending,
     clock: impl Fn() -> Monotonic + Send,
     reports: mpsc::Sender<Input>,
 ) {
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let outlet = serial::spawn(settings, sender, |event| event);
-    let mut framing = Framing::default();
+    let mut framing = Framing::new(ending);
     let mut found = None;
     loop {
         let deadline = framing.next_deadline();
@@ -61,6 +62,9 @@ pub async fn run(
             tell(&outlet, start, &name);
         }
         for input in inputs {
+            if matches!(input, Input::ScanUnreadable) {
+                tracing::info!(port = %name, "something was scanned that cannot be read");
+            }
             if reports.send(input).await.is_err() {
                 return;
             }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::clock::Trust;
+use crate::scanner::framing::Ending;
 use crate::scanner::start::StartCommand;
 
 #[derive(Debug, Deserialize)]
@@ -87,6 +88,8 @@ pub(super) struct Scanner {
     pub(super) baud: u32,
     #[serde(default)]
     pub(super) start: StartCommand,
+    #[serde(default)]
+    pub(super) ends: Ending,
 }
 
 fn scanner_baud() -> u32 {

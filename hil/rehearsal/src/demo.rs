@@ -112,10 +112,15 @@ pub async fn run(arguments: Arguments) -> ExitCode {
 }
 
 async fn stage(arguments: &Arguments) -> Result<(), DemoError> {
-    let temporary = tempfile::tempdir()?;
-    let directory = match &arguments.directory {
-        Some(directory) => std::path::absolute(directory)?,
-        None => temporary.path().to_owned(),
+    let temporary = arguments
+        .directory
+        .is_none()
+        .then(tempfile::tempdir)
+        .transpose()?;
+    let directory = match (&arguments.directory, &temporary) {
+        (Some(directory), _) => std::path::absolute(directory)?,
+        (None, Some(temporary)) => temporary.path().to_owned(),
+        (None, None) => std::env::temp_dir(),
     };
     let brokerage = if arguments.mosquitto {
         Brokerage::Mosquitto
@@ -136,8 +141,8 @@ async fn stage(arguments: &Arguments) -> Result<(), DemoError> {
         None => by_hands(site, language).await,
     };
     if outcome.is_err() {
-        let kept = temporary.keep();
-        eprintln!("demo: what the programs said is in {}/logs", kept.display());
+        let _kept = temporary.map(tempfile::TempDir::keep);
+        eprintln!("demo: what the programs said is in {}/logs", directory.display());
     }
     outcome
 }

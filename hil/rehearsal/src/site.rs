@@ -102,6 +102,9 @@ pub enum SiteError {
         /// What it said.
         said: String,
     },
+    /// Another demo runs there.
+    #[error("another demo runs in {0}; end it, or choose another --directory")]
+    Busy(PathBuf),
     /// The system gives no port.
     #[error("no free port on loopback: {0}; close other programs")]
     Port(std::io::Error),
@@ -117,6 +120,17 @@ pub fn address(wanted: Option<u16>) -> Result<SocketAddr, SiteError> {
         return Ok(address);
     }
     loopback(0).map_err(SiteError::Port)
+}
+
+fn lock(directory: &Path) -> Result<std::fs::File, SiteError> {
+    let path = directory.join("lock");
+    let file = std::fs::File::create(&path).map_err(|source| SiteError::File {
+        path: path.clone(),
+        source,
+    })?;
+    file.try_lock()
+        .map_err(|_| SiteError::Busy(directory.to_owned()))?;
+    Ok(file)
 }
 
 impl Plan {
@@ -147,6 +161,8 @@ pub struct Site {
     cabinet: CabinetId,
     executable: PathBuf,
     processes: Processes,
+    /// Held for as long as the site stands, so that there is one in a directory.
+    _lock: std::fs::File,
     running: BTreeMap<Program, ProcessId>,
 }
 
@@ -157,14 +173,19 @@ impl Site {
     /// # Errors
     /// [`SiteError`].
     pub fn found(plan: Plan, executable: PathBuf, sink: Sink) -> Result<Self, SiteError> {
+        std::fs::create_dir_all(&plan.directory).map_err(|source| SiteError::File {
+            path: plan.directory.clone(),
+            source,
+        })?;
+        let lock = lock(&plan.directory)?;
         let site = Self {
+            _lock: lock,
             processes: Processes::new(executable.clone(), sink),
             plan,
             cabinet: "DEMO-1".parse().expect("capitals, a dash, a digit"),
             executable,
             running: BTreeMap::new(),
         };
-        std::fs::create_dir_all(&site.plan.directory).map_err(site.file_error("."))?;
         let tls = site.plan.brokerage == Brokerage::Mosquitto;
         site.write("lockerd.toml", &settings::cabinet(&site.plan))?;
         site.write("office.toml", &settings::office(&site.plan))?;

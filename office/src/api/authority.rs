@@ -136,7 +136,9 @@ pub(super) async fn register(
         compartments: wanted.compartments,
         pass: pass.id.clone(),
     };
-    app.hub.database.register(&application, &pass).await?;
+    if app.hub.database.register(&application, &pass).await? {
+        app.publish_everywhere(&[DocumentName::Revocations]).await?;
+    }
     Ok(Json(Registered {
         application,
         pass: Some(pass.into()),

@@ -248,8 +248,18 @@ impl Database {
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn register(&self, application: &Application, pass: &IssuedPass) -> Result<(), DatabaseError> {
+    pub async fn register(
+        &self,
+        application: &Application,
+        pass: &IssuedPass,
+    ) -> Result<bool, DatabaseError> {
         let mut tx = self.writing().await?;
+        let replaced = execute!(
+            tx.on(),
+            "UPDATE passes SET revoked = $2 WHERE subject = $1 AND kind = 'drop-off' AND revoked IS NULL",
+            application.id.as_str(),
+            pass.issued
+        )?;
         execute!(
             tx.on(),
             "INSERT INTO applications (id, person, items, size, compartments, pass, registered) \
@@ -265,7 +275,7 @@ impl Database {
         )?;
         insert_pass(&mut tx, pass).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(replaced > 0)
     }
 
     /// One application.

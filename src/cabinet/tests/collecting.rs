@@ -172,7 +172,7 @@ fn nobody_who_forges_or_mistakes_a_code_opens_anything() {
         ScanProblem::Elsewhere(Some("PORT-9".parse().unwrap()))
     );
     assert_eq!(scan(&mut bench, unknown), ScanProblem::UnknownCode);
-    assert_eq!(scan(&mut bench, "\u{1}noise\u{7f}"), ScanProblem::Unreadable);
+    assert_eq!(scan(&mut bench, "\u{1}noise\u{7f}"), ScanProblem::NotOurs);
     assert_eq!(scan(&mut bench, "LK1:"), ScanProblem::Unreadable);
     let expired = Pass {
         expires: Timestamp::from_millis(1_750_000_000_000),

@@ -49,7 +49,35 @@ function show(frame) {
   if (box && box.dataset.wait) box.ends = performance.now() + Number(box.dataset.wait) * 1000;
   if (sheet && document.getElementById(sheet)) reveal(sheet); // another language, the same place
   draw();
+  below();
   sound();
+}
+
+// What does not fit is said to go on below, and a touch on that goes there.
+function below() {
+  for (const part of screenBox.querySelectorAll(".scroll")) {
+    const sign = document.createElement("button");
+    sign.type = "button";
+    sign.className = "below";
+    sign.textContent = "▾";
+    const look = () => {
+      const rest = part.scrollHeight - part.clientHeight - part.scrollTop > 8;
+      part.classList.toggle("more", rest);
+      sign.hidden = !rest;
+    };
+    sign.addEventListener("click", () => part.scrollBy({ top: part.clientHeight * 0.8, behavior: "smooth" }));
+    part.addEventListener("scroll", look);
+    screenBox.querySelector(".main").append(sign);
+    look();
+  }
+}
+
+// The page is drawn for 1280 x 800; another window shows all of it, smaller or larger.
+function fit() {
+  const scale = Math.min(window.innerWidth / 1280, window.innerHeight / 800);
+  screenBox.style.zoom = scale;
+  screenBox.style.width = `${window.innerWidth / scale}px`;
+  screenBox.style.height = `${window.innerHeight / scale}px`;
 }
 
 function openSheet() {
@@ -162,4 +190,6 @@ setInterval(() => {
   if (goneSince > 0) gone();
   if (now - lastSign > QUIET_MS) { gone(); follow(); }
 }, 250);
+window.addEventListener("resize", fit);
+fit();
 follow();

@@ -41,6 +41,8 @@ struct Thing {
 }
 
 struct Hands {
+    /// Doors that a hand has jammed.
+    jammed: Mutex<std::collections::BTreeSet<u8>>,
     site: Arc<Mutex<Site>>,
     approval: Approval,
     deliveries: Deliveries,
@@ -62,6 +64,7 @@ pub(super) async fn serve(
         text: badge,
     };
     let hands = Arc::new(Hands {
+        jammed: Mutex::default(),
         site,
         approval,
         deliveries,
@@ -94,9 +97,17 @@ pub(super) async fn serve(
 /// What went wrong, as text.
 struct Trouble(String);
 
+/// The request did not come from this page.
+const STRANGER: &str = "only this page may touch the doors";
+
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
-        (StatusCode::BAD_GATEWAY, self.0).into_response()
+        let status = if self.0 == STRANGER {
+            StatusCode::FORBIDDEN
+        } else {
+            StatusCode::BAD_GATEWAY
+        };
+        (status, self.0).into_response()
     }
 }
 
@@ -127,7 +138,7 @@ impl Hands {
         let origin = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok());
         match origin {
             Some(origin) if origin == ours || origin == local => Ok(()),
-            Some(_) | None => Err(Trouble("not from this page".into())),
+            Some(_) | None => Err(Trouble(STRANGER.into())),
         }
     }
 
@@ -168,7 +179,8 @@ async fn state(State(hands): State<Arc<Hands>>) -> Result<Json<Value>, Trouble> 
         let seen = site.hardware("look locks 1").await?;
         (seen, site.plan().kiosk, site.plan().office)
     };
-    let doors: Vec<Value> = seen.split(", ").filter_map(door).collect();
+    let jammed = hands.jammed.lock().await.clone();
+    let doors: Vec<Value> = seen.split(", ").filter_map(|seen| door(seen, &jammed)).collect();
     let heard = hands.deliveries.heard();
     let messages: Vec<Value> = heard
         .borrow()
@@ -189,9 +201,9 @@ async fn state(State(hands): State<Arc<Hands>>) -> Result<Json<Value>, Trouble> 
 }
 
 /// `3 open empty pulses 1` as the page wants it.
-fn door(seen: &str) -> Option<Value> {
+fn door(seen: &str, jammed: &std::collections::BTreeSet<u8>) -> Option<Value> {
     let mut words = seen.split(' ');
-    let number: u16 = words.next()?.parse().ok()?;
+    let number: u8 = words.next()?.parse().ok()?;
     let (door, inside) = (words.next()?, words.next()?);
     let size = match number {
         1..=12 => "small",
@@ -200,6 +212,7 @@ fn door(seen: &str) -> Option<Value> {
     };
     Some(json!({
         "number": number, "size": size, "open": door == "open", "occupied": inside == "occupied",
+        "jammed": jammed.contains(&number),
     }))
 }
 
@@ -243,7 +256,16 @@ async fn deed(
         "repair" => format!("repair locks 1 {door} stuck"),
         _ => return Err(Trouble(format!("a hand cannot {deed}"))),
     };
-    hands.site.lock().await.hardware(&line).await?;
+    let answer = hands.site.lock().await.hardware(&line).await?;
+    if answer != "done" {
+        return Err(Trouble(format!("door {door}: {answer}")));
+    }
+    let mut jammed = hands.jammed.lock().await;
+    match deed.as_str() {
+        "jam" => drop(jammed.insert(door)),
+        "repair" => drop(jammed.remove(&door)),
+        _ => {}
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

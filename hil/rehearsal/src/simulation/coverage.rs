@@ -80,6 +80,7 @@ known! {
     /// Why a scan did not help; a pass's reasons are its own.
     scan(ScanProblem) SCANS {
         ScanProblem::Unreadable => "scan refused: unreadable",
+        ScanProblem::NotOurs => "scan refused: not-ours",
         ScanProblem::Elsewhere(_) => "scan refused: elsewhere",
         ScanProblem::UnknownCode => "scan refused: unknown-code",
         ScanProblem::AlreadyCollected => "scan refused: already-collected",

@@ -4,7 +4,7 @@
 const LOOK_EVERY_MS = 400;
 const WORDS = {
   open: ["开着", "open"], closed: ["关着", "closed"], inside: ["有信包", "envelope inside"], empty: ["空", "empty"],
-  put: ["放入", "Put in"], take: ["取出", "Take out"], close: ["关门", "Close"], force: ["撬开", "Force"], jam: ["卡住", "Jam"],
+  put: ["放入", "Put in"], take: ["取出", "Take out"], close: ["关门", "Close"], force: ["撬开", "Force"], jam: ["卡住", "Jam"], repair: ["修好", "Repair"], jammed: ["卡住了", "jammed"],
   "drop-off-pass": ["交件凭证", "Drop-off pass"], badge: ["揽收员工牌", "Courier's badge"], permit: ["待存证照", "Permit to place"],
   pin: ["密码", "PIN"], scan: ["扫描", "Scan"], code: ["取件码", "Pickup code"], spare: ["备用", "spare"],
   none: ["还没有。存件完成后,取件码会发到这里。", "None yet. When a permit has been placed, its pickup code comes here."],
@@ -12,6 +12,7 @@ const WORDS = {
 };
 let english = !navigator.language.startsWith("zh");
 let shown = "";
+let troubleUntil = 0; // what went wrong stays to be read
 
 const say = (word) => WORDS[word][english ? 1 : 0];
 const box = (id) => document.getElementById(id);
@@ -32,6 +33,7 @@ function button(word, action, name) {
 
 async function post(path, body) {
   const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body ?? {}) });
+  troubleUntil = answer.ok ? 0 : performance.now() + 6000;
   if (!answer.ok) trouble(await answer.text());
   await look();
 }
@@ -42,19 +44,22 @@ function trouble(text) {
 }
 
 function doorPart(door) {
-  const made = part("div", `door ${door.size}${door.open ? " open" : ""}`);
+  const made = part("div", `door ${door.size}${door.open ? " open" : ""}${door.jammed ? " jammed" : ""}`);
   made.dataset.occupied = door.occupied;
   const top = part("div", "top");
   top.append(part("span", "number", door.number));
-  top.append(part("span", "state", `${say(door.open ? "open" : "closed")} · ${say(door.occupied ? "inside" : "empty")}`));
+  top.append(part("span", "state", `${say(door.open ? "open" : door.jammed ? "jammed" : "closed")} · ${say(door.occupied ? "inside" : "empty")}`));
   made.append(top);
+  const deeds = part("div", "deeds");
+  const deed = (word, name) => deeds.append(button(word, () => post(`/doors/${door.number}/${word}`), name));
   if (door.open) {
-    const deeds = part("div", "deeds");
-    const deed = (word, name) => deeds.append(button(word, () => post(`/doors/${door.number}/${word}`), name));
     deed(door.occupied ? "take" : "put", "item");
     deed("close", "main");
-    made.append(deeds);
+  } else if (box("mischief").checked) {
+    deed(door.jammed ? "repair" : "jam");
+    deed("force");
   }
+  made.append(deeds);
   return made;
 }
 
@@ -98,12 +103,13 @@ async function look() {
     const answer = await fetch("/state");
     const text = await answer.text();
     if (!answer.ok) return trouble(text);
-    trouble("");
+    if (performance.now() > troubleUntil) trouble("");
     if (text !== shown) { shown = text; draw(JSON.parse(text)); }
   } catch { trouble(say("gone")); }
 }
 
 box("language").addEventListener("click", () => { english = !english; shown = ""; look(); });
+box("mischief").addEventListener("change", () => { shown = ""; look(); });
 box("typed").addEventListener("submit", (event) => {
   event.preventDefault();
   post("/scan", { text: event.target.elements.text.value });

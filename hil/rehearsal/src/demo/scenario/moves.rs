@@ -21,6 +21,13 @@ impl Story {
         if let Some(sight) = self.finger.soon(then).await {
             return Ok(sight);
         }
+        if self
+            .finger
+            .now()
+            .is_some_and(|sight| sight.screen() == "scan-problem")
+        {
+            self.finger.touch(&Action::Back, &["home"]).await?;
+        }
         if self.finger.now().is_some_and(|sight| sight.screen() == "home") {
             self.expect_done(&format!("scan scanner {text}")).await?;
         }
