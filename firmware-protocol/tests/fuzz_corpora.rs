@@ -1,12 +1,12 @@
 //! Replays what fuzzing has kept for the lock bus, through the same functions.
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../fuzz/src/lines.rs"]
+#[path = "../../hil/fuzz/src/lines.rs"]
 mod lines;
 
 fn replay(target: &str, exercise: fn(&[u8])) {
     let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/corpus")
+        .join("../hil/fuzz/corpus")
         .join(target);
     let mut count = 0;
     for entry in std::fs::read_dir(&corpus).unwrap() {
