@@ -14,6 +14,7 @@ use thiserror::Error;
 mod sql;
 
 pub mod alarms;
+pub mod applications;
 pub mod batch;
 pub mod cabinets;
 pub mod consignments;

@@ -17,8 +17,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Refusal;
 use super::refusal::id;
+use crate::database::applications::Application;
 use crate::database::consignments::Filter;
-use crate::database::directory::{Application, IssuedPass, StaffScope};
+use crate::database::directory::{IssuedPass, StaffScope};
 use crate::server::App;
 use crate::{clock, issuing, qr, secrets};
 

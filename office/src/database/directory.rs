@@ -1,29 +1,12 @@
-//! What the office lays down: applications, staff, expected consignments, passes, and the versions of what was signed of them.
+//! What the office lays down: staff, expected consignments, passes, and the versions of what was signed of them.
 
 use office_protocol::document::{DocumentName, ExpectedConsignment, Policy, Reported, StaffMember};
-use office_protocol::event::{Size, StaffRole};
-use office_protocol::{ApplicationId, CabinetId, ItemCode, PersonId, StaffId, Timestamp};
+use office_protocol::event::StaffRole;
+use office_protocol::{CabinetId, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, SqliteExecutor};
 
 use super::{Database, DatabaseError, Either, Writing, code, number, parse, parse_json, time, unsigned};
-
-/// One application with its drop-off pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Application {
-    /// Its id.
-    pub id: ApplicationId,
-    /// Who it is for, as an opaque number.
-    pub person: Option<PersonId>,
-    /// Its service items.
-    pub items: Vec<ItemCode>,
-    /// How large a compartment it takes.
-    pub size: Size,
-    /// How many.
-    pub compartments: u8,
-    /// The drop-off pass' id.
-    pub pass: String,
-}
 
 /// Where staff may work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,67 +227,6 @@ pub async fn version(
 }
 
 impl Database {
-    /// Registers an application and its pass, or replaces both.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn register(
-        &self,
-        application: &Application,
-        pass: &IssuedPass,
-    ) -> Result<bool, DatabaseError> {
-        let mut tx = self.writing().await?;
-        let replaced = execute!(
-            tx.on(),
-            "UPDATE passes SET revoked = $2 WHERE subject = $1 AND kind = 'drop-off' AND revoked IS NULL",
-            application.id.as_str(),
-            pass.issued
-        )?;
-        execute!(
-            tx.on(),
-            "INSERT INTO applications (id, person, items, size, compartments, pass, registered) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET person = $2, items = $3, size = $4, \
-             compartments = $5, pass = $6",
-            application.id.as_str(),
-            application.person.as_ref().map(PersonId::as_str),
-            serde_json::to_string(&application.items).expect("items are texts"),
-            code(&application.size),
-            i64::from(application.compartments),
-            &application.pass,
-            pass.issued
-        )?;
-        insert_pass(&mut tx, pass).await?;
-        tx.commit().await?;
-        Ok(replaced > 0)
-    }
-
-    /// One application.
-    ///
-    /// # Errors
-    /// [`DatabaseError`].
-    pub async fn application(&self, id: &ApplicationId) -> Result<Option<Application>, DatabaseError> {
-        let row: Option<(Option<String>, String, String, i64, String)> = fetch!(
-            fetch_optional,
-            self.read(),
-            "SELECT person, items, size, compartments, pass FROM applications WHERE id = $1",
-            id.as_str()
-        )?;
-        let Some((person, items, size, compartments, pass)) = row else {
-            return Ok(None);
-        };
-        let person = person
-            .map(|text| parse("applications.person", &text))
-            .transpose()?;
-        Ok(Some(Application {
-            id: id.clone(),
-            person,
-            items: parse_json("applications.items", &items)?,
-            size: parse_json("applications.size", &format!("\"{size}\""))?,
-            compartments: u8::try_from(compartments).unwrap_or(1),
-            pass,
-        }))
-    }
-
     /// Names a member of staff with their pass, or replaces both; an earlier pass of theirs no longer counts.
     ///
     /// # Errors
@@ -437,7 +359,7 @@ impl Database {
     }
 }
 
-async fn insert_pass(tx: &mut Writing, pass: &IssuedPass) -> Result<(), DatabaseError> {
+pub(super) async fn insert_pass(tx: &mut Writing, pass: &IssuedPass) -> Result<(), DatabaseError> {
     execute!(
         tx.on(),
         "INSERT INTO passes (id, kind, subject, generation, text, issued, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)",
