@@ -95,6 +95,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/logout", post(logout))
         .route("/revoke", post(revoke))
         .route("/erase", post(erase))
+        .route("/alarms/clear", post(clear_alarm))
         .route("/script.js", get(script))
         // The login page needs it.
         .route(
@@ -229,6 +230,31 @@ async fn revoke(State(app): State<Arc<App>>, headers: HeaderMap, Form(form): For
     match app.revoke_cabinet(&cabinet).await {
         Ok(true) => back(&form.language, "revoked").into_response(),
         Ok(false) => back(&form.language, "no-cabinet").into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Clearing {
+    #[serde(default)]
+    language: String,
+    alarm: i64,
+}
+
+/// Somebody has seen to it. One that was cleared meanwhile is as well cleared.
+async fn clear_alarm(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Form(form): Form<Clearing>,
+) -> Response {
+    if !app.sessions.holds(&headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    match app.hub.database.clear_alarm(form.alarm, clock::now()).await {
+        Ok(_stood) => {
+            app.hub.changed();
+            back(&form.language, "").into_response()
+        }
         Err(error) => failed(&error),
     }
 }

@@ -81,6 +81,8 @@ pub struct CabinetRow {
 /// One alarm that stands.
 #[derive(Debug, Clone)]
 pub struct AlarmRow {
+    /// Its number.
+    pub id: i64,
     /// When it was raised, as text.
     pub since: String,
     /// Where.

@@ -396,9 +396,10 @@ async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins(place: 
         ("GET", "/events"),
         ("GET", "/script.js"),
         ("POST", "/revoke"),
+        ("POST", "/alarms/clear"),
         ("POST", "/erase"),
     ] {
-        let body = Some(b"cabinet=PORT-7&of=person&id=P-1".to_vec());
+        let body = Some(b"cabinet=PORT-7&of=person&id=P-1&alarm=1".to_vec());
         let (status, _) = office.ask(method, path, &[kind], body).await.0;
         assert_eq!(status, 401, "{path} wants a login");
     }
@@ -417,6 +418,15 @@ async fn the_page_wants_a_password_and_refuses_foreign_hosts_and_origins(place: 
     let erase = body("language=en&of=person&id=P-1");
     assert_eq!(
         office.ask("POST", "/erase", &[session, kind], erase).await.0.0,
+        303
+    );
+    let clear = body("language=en&alarm=1");
+    assert_eq!(
+        office
+            .ask("POST", "/alarms/clear", &[session, kind], clear)
+            .await
+            .0
+            .0,
         303
     );
     let foreign = ("origin", "https://evil.example");

@@ -97,6 +97,7 @@ fn presence(cabinet: &ListedCabinet) -> Presence {
 
 fn alarm_row(alarm: &ListedAlarm) -> AlarmRow {
     AlarmRow {
+        id: alarm.id,
         since: text(alarm.raised),
         cabinet: alarm.cabinet.clone(),
         alarm: alarm.alarm.clone(),

@@ -55,11 +55,18 @@ pub(super) fn alarms(overview: &Overview) -> Markup {
     let t = |zh, en| overview.language.pick(zh, en);
     html! {
         table {
-            thead { tr { th { (t("时间", "Since")) } th { (t("箱柜", "Cabinet")) } th { (t("告警", "Alarm")) } th.number { (t("格口", "Compartment")) } } }
+            thead { tr { th { (t("时间", "Since")) } th { (t("箱柜", "Cabinet")) } th { (t("告警", "Alarm")) } th.number { (t("格口", "Compartment")) } th {} } }
             tbody { @for row in &overview.alarms { tr {
                 td { (row.since) } th scope="row" { (if row.cabinet == "-" { "–" } else { &row.cabinet }) }
                 td { span.bad { "▲ " (names::name(overview.language, names::ALARMS, &row.alarm)) } }
                 td.number { @if let Some(compartment) = row.compartment { (compartment) } @else { "–" } }
+                td.number {
+                    form method="post" action="/alarms/clear" {
+                        input type="hidden" name="language" value=(overview.language.code());
+                        input type="hidden" name="alarm" value=(row.id);
+                        button { (t("已处理", "Clear")) }
+                    }
+                }
             } } }
         }
     }
