@@ -13,7 +13,7 @@ async fn looked_up(page: &mut Page, bench: &hardware::Bench, part: &str) {
     // A daemon that has just started may not have opened its scanner yet.
     for _ in 0..20 {
         bench.obey(&format!("scan scanner {TECHNICIAN}")).await.unwrap();
-        if page.soon("请输入口令").await.is_some() {
+        if page.soon("请输入密码").await.is_some() {
             break;
         }
     }

@@ -116,7 +116,7 @@ impl Page {
 
     /// A member of staff whose badge was scanned types the PIN.
     pub(crate) async fn admit(&mut self) {
-        self.shows("请输入口令").await;
+        self.shows("请输入密码").await;
         self.tap(Action::Digits {
             digits: PIN.to_owned(),
         })

@@ -24,7 +24,7 @@ async fn a_scanner_that_is_missing_at_the_start_is_found_when_it_is_put_in() {
     place.journaled("locker.alarm-cleared", 1).await;
     page.shows("start-collection").await;
     bench.obey("scan scanner nonsense").await.unwrap();
-    page.shows("没有读清").await;
+    page.shows("不是取件码").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,7 +39,7 @@ async fn a_lock_bus_that_is_pulled_is_an_alarm_until_it_is_back() {
     page.shows("部分柜门暂不可用").await;
     place.journaled("locker.port-lost", 1).await;
     bench.obey("scan scanner nonsense").await.unwrap();
-    page.shows("没有读清").await;
+    page.shows("不是取件码").await;
     page.tap(Action::Back).await;
 
     bench.obey("replug locks").await.unwrap();

@@ -19,7 +19,7 @@ async fn each_bad_code_has_its_own_message() {
     let bad: [(Vec<u8>, &str); 8] = [
         (b"\xFF\xFE\x80".to_vec(), "没有读清"),
         (vec![b'7'; 2_001], "没有读清"),
-        (b"https://example.org/".to_vec(), "没有读清"),
+        (b"https://example.org/".to_vec(), "不是取件码"),
         (b"LK1:NOT A PASS".to_vec(), "没有读清"),
         (
             b"LP1:OTHER-9:AAAAAAAAAAAAAAAAAAAAAAAAAA".to_vec(),

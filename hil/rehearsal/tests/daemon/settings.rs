@@ -13,7 +13,7 @@ fn a_mistake_names_file_line_and_column_and_says_what_to_write() {
             "id = 2\nboard = 1\nchannel = 1",
             "same lock",
         ),
-        ("baud = 9600\nstart", "baud = \"fast\"\nstart", "baud"),
+        ("baud = 9600\nends", "baud = \"fast\"\nends", "baud"),
         ("start = \"none\"", "start = \"gm56\"", "gm65"),
         ("trust = \"always\"", "trust = \"never\"", "synchronized"),
     ] {
