@@ -225,7 +225,8 @@ fn follow(agent: &ureq::Agent, address: SocketAddr, see: &watch::Sender<Option<S
         let Ok(line) = line else { return };
         let frame = line.strip_prefix("data: ").or_else(|| line.strip_prefix("data:"));
         let frame = frame.and_then(|data| serde_json::from_str::<Value>(data).ok());
-        if let Some(frame) = frame {
+        // Signs of life have data as well, but no page.
+        if let Some(frame) = frame.filter(|frame| frame["html"].is_string()) {
             let text = |name: &str| frame[name].as_str().unwrap_or_default().to_owned();
             see.send_replace(Some(Sight {
                 session: text("session"),
