@@ -108,8 +108,7 @@ impl Story {
             let opened = self.finger.touch(&Action::OpenNext, &["door-open"]).await?;
             let door = super::moves::door(&opened)?;
             self.hand(door, "take").await?;
-            self.hand(door, "close").await?;
-            self.finger.see(&["what-is-inside"]).await?;
+            self.shut(door, &["what-is-inside"]).await?;
             sight = self.finger.touch(&Action::Empty, &["round"]).await?;
         }
         self.leave_work().await?;

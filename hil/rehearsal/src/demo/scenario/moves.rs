@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use lockerd::cabinet::screen::Action;
 use office_protocol::PickupCode;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Failed, PIN, Story};
 use crate::finger::Sight;
 
 /// How long a delivery of the office may take.
 const DELIVERY_WITHIN: Duration = Duration::from_secs(45);
+/// How long a door may take to spring open, and how often a hand tries.
+const MOVES_WITHIN: Duration = Duration::from_secs(5);
+const TRY_AGAIN: Duration = Duration::from_millis(50);
 const PERSON: &str = "P-2048";
 const ACCEPT: Action = Action::Accept { reachable: false };
 
@@ -34,9 +37,29 @@ impl Story {
         Ok(self.finger.see(then).await?)
     }
 
-    /// A hand at a door: `put`, `take`, `close`.
+    /// A hand at a door: `put`, `take`, `close`. It waits for a door that has not sprung open yet.
     pub(super) async fn hand(&mut self, door: u16, deed: &str) -> Result<(), Failed> {
-        self.expect_done(&format!("hand locks 1 {door} {deed}")).await
+        let line = format!("hand locks 1 {door} {deed}");
+        let limit = Instant::now() + MOVES_WITHIN;
+        loop {
+            match self.site.hardware(&line).await?.as_str() {
+                "done" => return Ok(()),
+                "it does not move" if Instant::now() < limit => sleep(TRY_AGAIN).await,
+                answer => return Err(Failed::Wrong(format!("`{line}`: {answer}"))),
+            }
+        }
+    }
+
+    /// Closes a door until the screen has seen it: one that was closed before it sprang open is closed again.
+    pub(super) async fn shut(&mut self, door: u16, then: &[&str]) -> Result<Sight, Failed> {
+        self.hand(door, "close").await?;
+        match self.finger.soon(then).await {
+            Some(sight) => Ok(sight),
+            None => {
+                self.hand(door, "close").await?;
+                Ok(self.finger.see(then).await?)
+            }
+        }
     }
 
     async fn lock(&mut self, verb: &str, door: u16) -> Result<(), Failed> {
@@ -73,8 +96,7 @@ impl Story {
 
     pub(super) async fn end_drop_off(&mut self, door: u16) -> Result<(), Failed> {
         self.hand(door, "put").await?;
-        self.hand(door, "close").await?;
-        self.finger.see(&["is-it-inside"]).await?;
+        self.shut(door, &["is-it-inside"]).await?;
         self.finger.touch(&Action::Yes, &["receipt"]).await?;
         self.finger.touch(&Action::Done, &["home"]).await?;
         self.done.drop_off += 1;
@@ -179,8 +201,7 @@ impl Story {
         while sight.offers(&Action::OpenNext) {
             let door = door(&self.finger.touch(&Action::OpenNext, &["door-open"]).await?)?;
             self.hand(door, "take").await?;
-            self.hand(door, "close").await?;
-            self.finger.see(&["took-everything"]).await?;
+            self.shut(door, &["took-everything"]).await?;
             sight = self.finger.touch(&Action::Yes, &["round"]).await?;
             doors.push(door);
         }
@@ -210,8 +231,7 @@ impl Story {
         self.badge_and_pin().await?;
         self.finger.touch(&Action::StartInspection, &["round"]).await?;
         let door = door(&self.finger.touch(&Action::OpenNext, &["door-open"]).await?)?;
-        self.hand(door, "close").await?;
-        self.finger.see(&["what-is-inside"]).await?;
+        self.shut(door, &["what-is-inside"]).await?;
         self.finger.touch(&Action::Inside, &["round"]).await?;
         self.leave_work().await?;
         Ok(door)
@@ -229,8 +249,7 @@ impl Story {
             .await?;
         let door = door(&self.scan(label, &["door-open"]).await?)?;
         self.hand(door, "put").await?;
-        self.hand(door, "close").await?;
-        self.finger.see(&["placing-scan"]).await?;
+        self.shut(door, &["placing-scan"]).await?;
         self.leave_work().await?;
         self.done.placing += 1;
         let mut heard = self.deliveries.heard();
@@ -270,8 +289,7 @@ impl Story {
     pub(super) async fn take_everything(&mut self, sight: &Sight) -> Result<u16, Failed> {
         let door = door(sight)?;
         self.hand(door, "take").await?;
-        self.hand(door, "close").await?;
-        self.finger.see(&["took-everything"]).await?;
+        self.shut(door, &["took-everything"]).await?;
         self.finger.touch(&Action::Yes, &["done"]).await?;
         self.finger.touch(&Action::Done, &["home"]).await?;
         self.done.collection += 1;
