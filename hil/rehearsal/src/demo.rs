@@ -148,7 +148,7 @@ async fn stage(arguments: &Arguments) -> Result<(), DemoError> {
 }
 
 async fn by_hands(mut site: Site, language: Language) -> Result<(), DemoError> {
-    println!("{}", language.say("正在启动……", "starting …"));
+    tell(language.say("正在启动……", "starting …"));
     let deliveries = Deliveries::listen(site.plan().approval, site::WEBHOOK_SECRET).await?;
     site.start(site::Program::Broker).await?;
     site.start(site::Program::Office).await?;
@@ -168,7 +168,7 @@ async fn by_hands(mut site: Site, language: Language) -> Result<(), DemoError> {
         program = one_ended(&site) => Err(DemoError::Ended(program, logs)),
         interrupted = tokio::signal::ctrl_c() => interrupted.map_err(DemoError::from),
     };
-    println!("\n{}", language.say("正在停止……", "stopping …"));
+    tell(language.say("\n正在停止……", "\nstopping …"));
     site.lock().await.end_all().await;
     ended
 }
@@ -218,8 +218,14 @@ fn print_addresses(site: &Site, hands: SocketAddr, language: Language) -> Result
             logs = site.path("logs").display()
         ),
     };
-    println!("{text}");
+    tell(&text);
     Ok(())
+}
+
+/// Says it to whoever still listens.
+fn tell(text: &str) {
+    use std::io::Write;
+    let _nobody_listens = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Each program's lines into a file of its own.

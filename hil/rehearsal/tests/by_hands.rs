@@ -4,8 +4,8 @@
 #[path = "../../../tests/kiosk_browser/browser.rs"]
 mod browser;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use browser::Browser;
@@ -15,6 +15,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The running demo, and what it printed: three addresses and a password.
 struct Demo {
     child: Child,
+    /// Held, so that it can go on printing.
+    _lines: Lines<BufReader<ChildStdout>>,
     kiosk: String,
     hands: String,
     office: String,
@@ -28,8 +30,9 @@ impl Demo {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let said: Vec<String> = lines
+            .by_ref()
             .map_while(Result::ok)
             .take_while(|line| !line.contains("Ctrl-C"))
             .collect();
@@ -45,6 +48,7 @@ impl Demo {
         };
         Self {
             child,
+            _lines: lines,
             kiosk: word("The cabinet's screen", "http"),
             hands: word("Your hands", "http"),
             office: word("The office ", "http"),
