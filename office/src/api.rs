@@ -63,6 +63,8 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/health", get(lists::health))
         .merge(guarded)
+        .fallback(async || Refusal::NotFound("resource; /api/v1/openapi.json lists them"))
+        .method_not_allowed_fallback(async || Refusal::Method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 

@@ -19,7 +19,7 @@ use tokio_stream::wrappers::WatchStream;
 use crate::clock::{self, Monotonic};
 use crate::database::DatabaseError;
 use crate::database::personal::Whose;
-use crate::page::{self, Done, Language};
+use crate::page::{self, Done, Language, LoginProblem};
 use crate::server::App;
 
 mod overview;
@@ -140,7 +140,7 @@ fn done(text: &str) -> Option<Done> {
 async fn front(State(app): State<Arc<App>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let language = asked.language(&headers);
     if !app.sessions.holds(&headers) {
-        return Html(page::login(language, false)).into_response();
+        return Html(page::login(language, None)).into_response();
     }
     match overview(&app.hub.database, language).await {
         Ok(overview) => Html(page::render(&overview, done(&asked.done))).into_response(),
@@ -167,31 +167,29 @@ fn back(language: &str, done: &str) -> Redirect {
 }
 
 async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): Form<Login>) -> Response {
+    let asked = Asked {
+        language: login.language,
+        ..Asked::default()
+    };
+    let again = |status, problem| {
+        let page = page::login(asked.language(&headers), Some(problem));
+        (status, Html(page)).into_response()
+    };
     if !app.logins.take() {
-        return (
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many tries; wait ten seconds\n",
-        )
-            .into_response();
+        return again(StatusCode::TOO_MANY_REQUESTS, LoginProblem::TooMany);
     }
     let secrets = app.secrets.clone();
-    let language = login.language;
     let right = tokio::task::spawn_blocking(move || secrets.is_password(&login.password)).await;
     if !right.unwrap_or(false) {
         tracing::warn!("wrong operators' password");
-        let asked = Asked {
-            language,
-            ..Asked::default()
-        };
-        let page = page::login(asked.language(&headers), true);
-        return (StatusCode::UNAUTHORIZED, Html(page)).into_response();
+        return again(StatusCode::UNAUTHORIZED, LoginProblem::Wrong);
     }
     let cookie = app.sessions.begin();
     let set = format!(
         "{COOKIE}={cookie}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
         SESSION_MS / 1000
     );
-    ([(header::SET_COOKIE, set)], back(&language, "")).into_response()
+    ([(header::SET_COOKIE, set)], back(&asked.language, "")).into_response()
 }
 
 #[derive(Deserialize)]

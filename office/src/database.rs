@@ -20,6 +20,7 @@ pub mod cabinets;
 pub mod consignments;
 pub mod directory;
 pub mod events;
+mod instant;
 pub mod outbox;
 pub mod personal;
 mod rotation;

@@ -1,6 +1,7 @@
 //! The operator's page as text: live cabinets, alarms, consignments, events, in Chinese and English. Pure; the server fills it.
 
 use maud::{DOCTYPE, Markup, html};
+use office_protocol::Timestamp;
 
 mod administration;
 mod names;
@@ -32,8 +33,8 @@ impl Language {
 /// Whether a cabinet is there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Presence {
-    /// Nothing new from it since then, as text; for too long.
-    Silent(String),
+    /// Nothing new from it since then; for too long.
+    Silent(Timestamp),
     /// It said goodbye, or its connection broke.
     Offline,
     /// Connected.
@@ -62,8 +63,8 @@ pub struct CabinetRow {
     pub cabinet: String,
     /// Whether it is there.
     pub presence: Presence,
-    /// Last heard of, as text.
-    pub seen: Option<String>,
+    /// Last heard of.
+    pub seen: Option<Timestamp>,
     /// Complete up to this event.
     pub complete_to: u64,
     /// How its history stands.
@@ -83,8 +84,8 @@ pub struct CabinetRow {
 pub struct AlarmRow {
     /// Its number.
     pub id: i64,
-    /// When it was raised, as text.
-    pub since: String,
+    /// When it was raised.
+    pub since: Timestamp,
     /// Where.
     pub cabinet: String,
     /// Its code: `door-jammed`, …
@@ -106,15 +107,15 @@ pub struct ConsignmentRow {
     pub compartment: Option<u16>,
     /// Its state's code: `dropped-off`, `placed`, …
     pub state: String,
-    /// Since when, as text.
-    pub since: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// One event.
 #[derive(Debug, Clone)]
 pub struct EventRow {
-    /// When, at the cabinet, as text.
-    pub time: String,
+    /// When, at the cabinet.
+    pub time: Timestamp,
     /// Where.
     pub cabinet: String,
     /// Its number.
@@ -138,6 +139,27 @@ pub struct Overview {
     pub consignments: Vec<ConsignmentRow>,
     /// The last events, newest first.
     pub events: Vec<EventRow>,
+}
+
+/// Why somebody is not logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginProblem {
+    /// Another password.
+    Wrong,
+    /// Passwords were tried too often.
+    TooMany,
+}
+
+impl LoginProblem {
+    fn text(self, language: Language) -> &'static str {
+        match self {
+            Self::Wrong => language.pick("密码不对，请重试。", "Wrong password. Please try again."),
+            Self::TooMany => language.pick(
+                "尝试次数过多，请 10 秒后再试。",
+                "Too many tries. Please wait ten seconds and try again.",
+            ),
+        }
+    }
 }
 
 /// What became of an operator's request.
@@ -200,14 +222,14 @@ pub fn render(overview: &Overview, done: Option<Done>) -> String {
 }
 
 /// The login page.
-pub fn login(language: Language, wrong: bool) -> String {
+pub fn login(language: Language, problem: Option<LoginProblem>) -> String {
     let title = language.pick("信包箱管理平台", "Locker office");
     let body = html! {
         main.login {
             h1 { (title) }
             form method="post" action="/login" {
                 input type="hidden" name="language" value=(language.code());
-                @if wrong { p.wrong role="alert" { (language.pick("密码不对，请重试。", "Wrong password. Please try again.")) } }
+                @if let Some(problem) = problem { p.wrong role="alert" { (problem.text(language)) } }
                 label for="password" { (language.pick("密码", "Password")) }
                 input #password type="password" name="password" autocomplete="current-password" autofocus required;
                 button { (language.pick("登录", "Log in")) }
@@ -250,7 +272,7 @@ mod tests {
     #[test]
     fn what_a_cabinet_sends_is_text_never_markup() {
         let event = EventRow {
-            time: "09:05".into(),
+            time: Timestamp::from_millis(0),
             cabinet: "PORT-7".into(),
             seq: 7,
             kind: "<script>".into(),
@@ -274,6 +296,6 @@ mod tests {
         let en = render(&english, Some(Done::Erased(3)));
         assert!(en.contains("3 sealed parts erased"));
         assert!(zh.contains("箱柜") && en.contains("Cabinets"));
-        assert!(login(Language::En, true).contains("Wrong password"));
+        assert!(login(Language::En, Some(LoginProblem::Wrong)).contains("Wrong password"));
     }
 }

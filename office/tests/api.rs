@@ -168,7 +168,10 @@ async fn a_cabinet_is_revoked_and_personal_data_erased(place: &Place) {
     assert_eq!(office.call("POST", "/cabinets/PORT-8/revoke", None).await.0, 404);
     assert_eq!(office.call("POST", "/cabinets/PORT-7/revoke", None).await.0, 204);
     let (_, shown) = office.call("GET", "/cabinets/PORT-7", None).await;
-    assert!(shown["revoked"].is_i64());
+    assert!(
+        shown["revoked"].as_str().unwrap().ends_with('Z'),
+        "times are RFC 3339"
+    );
     for wrong in [
         json!({}),
         json!({"person": "P-1", "application": "A-1"}),
@@ -191,6 +194,17 @@ async fn requests_have_a_largest_size_and_a_highest_rate(place: &Place) {
     let kind = ("content-type", "application/x-www-form-urlencoded");
     let form = format!("password={}", "x".repeat(10_000)).into_bytes();
     assert_eq!(office.ask("POST", "/login", &[kind], Some(form)).await.0.0, 413);
+    let (status, refusal) = office
+        .call(
+            "PUT",
+            "/applications/A-1",
+            Some(json!({"items": ["x".repeat(100_000)]})),
+        )
+        .await;
+    assert_eq!(
+        (status, refusal["error"]["code"].as_str()),
+        (413, Some("too-large"))
+    );
     let begun = std::time::Instant::now();
     loop {
         while office.app.api_requests.take() {}
@@ -198,6 +212,19 @@ async fn requests_have_a_largest_size_and_a_highest_rate(place: &Place) {
             break;
         }
         assert!(begun.elapsed().as_secs() < 20, "however many there are");
+    }
+}
+
+async fn every_refusal_says_what_to_do(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
+    for (method, path, expected, word) in [
+        ("GET", "/cabinet", 404, "openapi.json"),
+        ("DELETE", "/cabinets", 405, "Allow"),
+        ("GET", "/consignments?state=lost", 400, "dropped-off"),
+    ] {
+        let (status, refusal) = office.call(method, path, None).await;
+        let message = refusal["error"]["message"].as_str().unwrap();
+        assert!(status == expected && message.contains(word), "{status} {message}");
     }
 }
 
@@ -494,6 +521,7 @@ on_both_databases! {
     what_is_served_is_described_and_nothing_else,
     a_cabinet_is_revoked_and_personal_data_erased,
     requests_have_a_largest_size_and_a_highest_rate,
+    every_refusal_says_what_to_do,
     who_says_nothing_is_sent_away,
     a_command_is_numbered_bound_to_the_start_and_answered,
     a_collection_pass_takes_the_next_generation,

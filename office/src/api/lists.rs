@@ -46,6 +46,12 @@ pub(super) async fn consignments(
     query: Result<Query<ConsignmentQuery>, QueryRejection>,
 ) -> Result<Json<Vec<ListedConsignment>>, Refusal> {
     let Query(query) = query?;
+    if let Some(state) = &query.state
+        && !consignments::STATES.contains(&state.as_str())
+    {
+        let states = consignments::STATES.join(", ");
+        return Err(Refusal::Invalid(format!("state: one of {states}")));
+    }
     let filter = consignments::Filter {
         cabinet: query.cabinet,
         state: query.state,

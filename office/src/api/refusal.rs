@@ -17,6 +17,10 @@ pub enum Refusal {
     NotFound(&'static str),
     /// What is wrong with it, and what to send instead.
     Invalid(String),
+    /// There, but not with this method.
+    Method,
+    /// More than is read.
+    TooLarge,
     /// Not in this state.
     Conflict(&'static str),
     /// Too many requests.
@@ -35,7 +39,10 @@ impl From<DatabaseError> for Refusal {
 
 impl From<JsonRejection> for Refusal {
     fn from(rejection: JsonRejection) -> Self {
-        Self::Invalid(rejection.body_text())
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::TooLarge,
+            _ => Self::Invalid(rejection.body_text()),
+        }
     }
 }
 
@@ -61,6 +68,16 @@ impl IntoResponse for Refusal {
             ),
             Self::NotFound(what) => (StatusCode::NOT_FOUND, "not-found", format!("no such {what}")),
             Self::Invalid(what) => (StatusCode::BAD_REQUEST, "invalid", what),
+            Self::Method => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "not with this method; the header Allow and /api/v1/openapi.json say which".to_owned(),
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too-large",
+                format!("a body has at most {} bytes", super::BODY_BYTES_MAX),
+            ),
             Self::Conflict(what) => (StatusCode::CONFLICT, "conflict", what.to_owned()),
             Self::TooMany => (
                 StatusCode::TOO_MANY_REQUESTS,

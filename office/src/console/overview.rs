@@ -1,7 +1,7 @@
 //! What the page shows, read from the database; no personal data.
 
 use office_protocol::state::Occupancy;
-use office_protocol::{CabinetState, EventHeader};
+use office_protocol::{CabinetState, EventHeader, Timestamp};
 
 use crate::database::alarms::ListedAlarm;
 use crate::database::cabinets::ListedCabinet;
@@ -46,13 +46,6 @@ pub async fn overview(database: &Database, language: Language) -> Result<Overvie
     })
 }
 
-/// `2026-01-31 09:05:07 UTC`.
-fn text(millis: i64) -> String {
-    let time = office_protocol::Timestamp::from_millis(millis).to_string();
-    let seconds = time.split('.').next().unwrap_or_default();
-    format!("{} UTC", seconds.replace('T', " "))
-}
-
 fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
     let state: Option<CabinetState> = cabinet
         .state
@@ -69,7 +62,7 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
     CabinetRow {
         cabinet: cabinet.id.clone(),
         presence: presence(cabinet),
-        seen: cabinet.last_seen.map(text),
+        seen: cabinet.last_seen.map(Timestamp::from_millis),
         complete_to: u64::try_from(cabinet.complete_to).unwrap_or(0),
         completeness: if cabinet.branches > 1 {
             Completeness::Fork
@@ -88,7 +81,7 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
 fn presence(cabinet: &ListedCabinet) -> Presence {
     match (cabinet.revoked, cabinet.silent_since, cabinet.presence.as_str()) {
         (Some(_), _, _) => Presence::Revoked,
-        (None, Some(since), _) => Presence::Silent(text(since)),
+        (None, Some(since), _) => Presence::Silent(Timestamp::from_millis(since)),
         (None, None, "online") => Presence::Online,
         (None, None, "unknown") => Presence::Unheard,
         (None, None, _) => Presence::Offline,
@@ -98,7 +91,7 @@ fn presence(cabinet: &ListedCabinet) -> Presence {
 fn alarm_row(alarm: &ListedAlarm) -> AlarmRow {
     AlarmRow {
         id: alarm.id,
-        since: text(alarm.raised),
+        since: Timestamp::from_millis(alarm.raised),
         cabinet: alarm.cabinet.clone(),
         alarm: alarm.alarm.clone(),
         compartment: alarm.compartment.and_then(|id| u16::try_from(id).ok()),
@@ -112,14 +105,14 @@ fn consignment_row(row: consignments::ListedConsignment) -> ConsignmentRow {
         cabinet: row.cabinet,
         compartment: u16::try_from(row.compartment).ok(),
         state: row.state,
-        since: text(row.changed),
+        since: Timestamp::from_millis(row.changed),
     }
 }
 
 fn event_row(listed: &events::ListedEvent) -> Option<EventRow> {
     let header = EventHeader::parse(listed.event.get().as_bytes()).ok()?;
     Some(EventRow {
-        time: text(header.time.as_millis()),
+        time: header.time,
         cabinet: listed.cabinet.clone(),
         seq: header.seq.0,
         kind: header

@@ -3,7 +3,7 @@
 use office_protocol::Timestamp;
 use serde::Serialize;
 
-use super::{Database, DatabaseError, Writing};
+use super::{Database, DatabaseError, Writing, instant};
 
 /// Who raised an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ pub struct AlarmKey<'a> {
     pub compartment: Option<i64>,
 }
 
-/// One alarm. Times are milliseconds since 1970.
+/// One alarm. Times are milliseconds since 1970, in JSON as RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct ListedAlarm {
     /// Its number.
@@ -50,12 +50,15 @@ pub struct ListedAlarm {
     /// Where.
     pub compartment: Option<i64>,
     /// When first.
+    #[serde(serialize_with = "instant::shown")]
     pub raised: i64,
     /// When last.
+    #[serde(serialize_with = "instant::shown")]
     pub last: i64,
     /// How often since then.
     pub times: i64,
     /// When it ended.
+    #[serde(serialize_with = "instant::shown_if_any")]
     pub cleared: Option<i64>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use office_protocol::{CabinetId, ConsignmentId, Event, EventBody};
 use serde::Serialize;
 
-use super::{Database, DatabaseError, Either, Writing, number};
+use super::{Database, DatabaseError, Either, Writing, instant, number};
 use crate::intake::Stored;
 
 macro_rules! columns {
@@ -33,7 +33,20 @@ pub struct Filter {
     pub limit: u32,
 }
 
-/// One consignment. Times are milliseconds since 1970.
+/// What a consignment can be: towards the office, towards a citizen, in doubt.
+pub const STATES: [&str; 9] = [
+    "dropped-off",
+    "taken-back",
+    "cleared",
+    "placed",
+    "collected",
+    "recalled",
+    "unconfirmed",
+    "disputed",
+    "missing",
+];
+
+/// One consignment. Times are milliseconds since 1970, in JSON as RFC 3339.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct ListedConsignment {
     /// Its cabinet.
@@ -44,7 +57,7 @@ pub struct ListedConsignment {
     pub id: String,
     /// `inbound` (towards the office) or `outbound`.
     pub direction: String,
-    /// `dropped-off`, `taken-back`, `cleared`; `placed`, `collected`, `recalled`; `unconfirmed`, `disputed`.
+    /// One of [`STATES`].
     pub state: String,
     /// Where it is or was.
     pub compartment: i64,
@@ -59,12 +72,16 @@ pub struct ListedConsignment {
     /// Which issue of the pickup code counts.
     pub generation: i64,
     /// When it was put in.
+    #[serde(serialize_with = "instant::shown")]
     pub arrived: i64,
     /// When it was taken out.
+    #[serde(serialize_with = "instant::shown_if_any")]
     pub left_at: Option<i64>,
     /// Until when it is held.
+    #[serde(serialize_with = "instant::shown_if_any")]
     pub hold_until: Option<i64>,
     /// Time of the last event about it.
+    #[serde(serialize_with = "instant::shown")]
     pub changed: i64,
     /// Number of that event.
     pub changed_seq: i64,

@@ -1,6 +1,7 @@
 //! The page's tables.
 
 use maud::{Markup, html};
+use office_protocol::Timestamp;
 
 use super::{CabinetRow, Completeness, Language, Overview, Presence, names};
 
@@ -16,7 +17,7 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
             tbody { @for row in &overview.cabinets { tr {
                 th scope="row" { (row.cabinet) }
                 td { (presence(overview.language, &row.presence)) }
-                td { (row.seen.as_deref().unwrap_or("–")) }
+                td { @if let Some(seen) = row.seen { (time(seen)) } @else { "–" } }
                 td { @if row.complete_to > 0 { (completeness(overview.language, row)) } @else { "–" } }
                 td.number { @if row.compartments > 0 { (row.free) " / " (row.compartments) } @else { "–" } }
                 td.number { @if row.unconfirmed > 0 { span.warn { (row.unconfirmed) } } @else { "0" } }
@@ -31,7 +32,9 @@ fn presence(language: Language, presence: &Presence) -> Markup {
     match presence {
         Presence::Online => html! { span.good { "● " (t("在线", "online")) } },
         Presence::Offline => html! { span.bad { "○ " (t("离线", "offline")) } },
-        Presence::Silent(since) => html! { span.bad { "○ " (t("失联，自 ", "silent since ")) (since) } },
+        Presence::Silent(since) => {
+            html! { span.bad { "○ " (t("失联，自 ", "silent since ")) (time(*since)) } }
+        }
         Presence::Unheard => html! { span.soft { "– " (t("尚未上线", "not heard yet")) } },
         Presence::Revoked => html! { span.soft { "✕ " (t("已注销", "revoked")) } },
     }
@@ -57,7 +60,7 @@ pub(super) fn alarms(overview: &Overview) -> Markup {
         table {
             thead { tr { th { (t("时间", "Since")) } th { (t("箱柜", "Cabinet")) } th { (t("告警", "Alarm")) } th.number { (t("格口", "Compartment")) } th {} } }
             tbody { @for row in &overview.alarms { tr {
-                td { (row.since) } th scope="row" { (if row.cabinet == "-" { "–" } else { &row.cabinet }) }
+                td { (time(row.since)) } th scope="row" { (if row.cabinet == "-" { "–" } else { &row.cabinet }) }
                 td { span.bad { "▲ " (names::name(overview.language, names::ALARMS, &row.alarm)) } }
                 td.number { @if let Some(compartment) = row.compartment { (compartment) } @else { "–" } }
                 td.number {
@@ -83,7 +86,7 @@ pub(super) fn consignments(overview: &Overview) -> Markup {
             tbody { @for row in &overview.consignments { tr {
                 th scope="row" { (row.consignment) } td { (row.application.as_deref().unwrap_or("–")) } td { (row.cabinet) }
                 td.number { @if let Some(compartment) = row.compartment { (compartment) } @else { "–" } }
-                td { (names::name(overview.language, names::STATES, &row.state)) } td { (row.since) }
+                td { (names::name(overview.language, names::STATES, &row.state)) } td { (time(row.since)) }
             } } }
         }
     }
@@ -98,11 +101,18 @@ pub(super) fn events(overview: &Overview) -> Markup {
                 th { (t("事件", "Event")) } th { (t("对象", "About")) }
             } }
             tbody { @for row in &overview.events { tr {
-                td { (row.time) } td { (row.cabinet) } td.number { (row.seq) }
+                td { (time(row.time)) } td { (row.cabinet) } td.number { (row.seq) }
                 td { (names::name(overview.language, names::EVENTS, &row.kind)) } td { (subject(overview.language, row.subject.as_deref())) }
             } } }
         }
     }
+}
+
+/// `2026-01-31 09:05:07 UTC`; the page's script turns it into the operator's own time.
+fn time(time: Timestamp) -> Markup {
+    let exact = time.to_string();
+    let seconds = exact.split('.').next().unwrap_or_default().replace('T', " ");
+    html! { time datetime=(exact) { (seconds) " UTC" } }
 }
 
 /// What an event is about: `consignment/PERMIT-1` or `compartment/4`.
