@@ -122,10 +122,15 @@ impl Wire {
 
     /// Whether the last byte of the open request can have passed by now, in whole milliseconds.
     pub(super) fn has_passed(&self, now: Monotonic) -> bool {
-        self.exchange.as_ref().is_some_and(|exchange| {
-            let took_ms = exchange.sent.len() as u64 * 10_000 / self.baud;
-            exchange.sent_at.plus_millis(took_ms) <= now
-        })
+        self.exchange
+            .as_ref()
+            .is_some_and(|exchange| self.passes_at(exchange) <= now)
+    }
+
+    fn passes_at(&self, exchange: &Exchange) -> Monotonic {
+        exchange
+            .sent_at
+            .plus_millis(exchange.sent.len() as u64 * 10_000 / self.baud)
     }
 
     /// When a request may be sent; none while one is under way or late bytes are let out.
@@ -233,7 +238,8 @@ impl Wire {
     /// Ends the exchange if its time is over, or only rubbish came to a read; says whether it was rubbish.
     pub(super) fn give_up(&mut self, now: Monotonic) -> Option<(Exchange, bool)> {
         let exchange = self.exchange.as_ref()?;
-        let early = exchange.only_rubbish() && self.silent(now);
+        // Rubbish that comes while we still speak ends nothing: the next request would run into this one.
+        let early = exchange.only_rubbish() && self.silent(now) && self.passes_at(exchange) <= now;
         if now < exchange.deadline && !early {
             return None;
         }
@@ -280,7 +286,7 @@ impl Wire {
         let unfinished = (!self.heard.pending().is_empty()).then_some(silence_at);
         let exchange = self.exchange.as_ref().map(|exchange| {
             if exchange.only_rubbish() {
-                exchange.deadline.min(silence_at)
+                exchange.deadline.min(silence_at.max(self.passes_at(exchange)))
             } else {
                 exchange.deadline
             }
