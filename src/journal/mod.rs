@@ -17,6 +17,7 @@ mod opening;
 mod reader;
 mod segments;
 pub mod show;
+mod slack;
 mod space;
 #[cfg(test)]
 pub(crate) mod tests;

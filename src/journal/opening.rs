@@ -5,6 +5,7 @@ use super::error::JournalError;
 use super::format::{Header, HeaderFault, Record};
 use super::judge::Damage;
 use super::segments::{self, Blanks, LOCK_NAME, SegmentName};
+use super::slack;
 use super::writer::Journal;
 use super::{Options, segments::Beginning};
 use std::io;
@@ -195,7 +196,7 @@ impl Opening {
             checkpoint,
             carried: &self.carried,
         };
-        let active = segments::begin(&*self.disk, &blanks, &beginning).map_err(|source| {
+        let active = slack::begin(&*self.disk, &blanks, &beginning, &self.segments).map_err(|source| {
             if source.kind() == io::ErrorKind::StorageFull {
                 JournalError::Full
             } else {
@@ -203,7 +204,7 @@ impl Opening {
             }
         })?;
         if let Some(last) = self.segments.last() {
-            super::writer::cut_unused(&*self.disk, *last, self.used_end);
+            slack::cut(&*self.disk, *last, self.used_end);
         }
         Ok(Journal::resumed(self, active, blanks))
     }

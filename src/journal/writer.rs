@@ -7,6 +7,7 @@ use super::format::{self, Record};
 use super::opening::{Opening, belongs};
 use super::reader::{JournalReader, Shared};
 use super::segments::{self, Active, Beginning, Blanks, SegmentName};
+use super::slack;
 use super::space::Space;
 use std::collections::BTreeSet;
 use std::io;
@@ -169,7 +170,9 @@ impl Journal {
             checkpoint,
             carried: &[],
         };
-        let next = segments::begin(&*self.disk, &self.blanks, &beginning).map_err(|source| {
+        let mut closed = self.shared.segments();
+        closed.retain(|closed| *closed != self.active.name);
+        let next = slack::begin(&*self.disk, &self.blanks, &beginning, &closed).map_err(|source| {
             if source.kind() == io::ErrorKind::StorageFull {
                 return JournalError::Full;
             }
@@ -178,7 +181,7 @@ impl Journal {
         })?;
         self.shared.add(name);
         let old = std::mem::replace(&mut self.active, next);
-        cut_unused(&*self.disk, old.name, old.offset);
+        slack::cut(&*self.disk, old.name, old.offset);
         Ok(())
     }
 
@@ -286,14 +289,5 @@ impl Journal {
         let reading = || JournalError::io(format!("reading {}", name.file_name()));
         let file = self.disk.open(&name.file_name(), false).map_err(reading())?;
         Ok(segments::read_header(&*file).map_err(reading())?.ok())
-    }
-}
-
-/// Gives back the zeros at the end of a segment that takes no more appends. Only space depends on it.
-pub(super) fn cut_unused(disk: &dyn Disk, name: SegmentName, used_end: u64) {
-    if let Ok(file) = disk.open(&name.file_name(), true)
-        && file.length().is_ok_and(|length| length > used_end)
-    {
-        let _ = file.set_length(used_end);
     }
 }
