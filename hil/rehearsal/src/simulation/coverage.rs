@@ -24,6 +24,11 @@ pub const NEVER: &[(&str, &str)] = &[
         "no two simulated boards answer to one address",
     ),
     (
+        "locker.board-key-agreed",
+        "lockerd bus install-key writes it while no daemon runs; tests/daemon/board_keys.rs does it over a terminal",
+    ),
+    ("locker.board-key-installed", "the same command writes it"),
+    (
         "unlock failed: refused",
         "the simulated boards answer before the door moves, and none of them says no: the door shows it",
     ),

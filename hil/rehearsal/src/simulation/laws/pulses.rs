@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use office_protocol::{CompartmentId, Seq};
 
 use super::{Lawful, hold};
+use crate::simulation::bench::BAUD;
 
-/// How long after `not_after` the last byte of a frame may still be on the wire.
-const ON_THE_WIRE_MS: u64 = 20;
+/// The longest unlock of any family: the authenticated one's.
+const FRAME_BYTES: u64 = 24;
+/// How long after `not_after` the last byte of a frame that began in time may still be on the wire.
+const ON_THE_WIRE_MS: u64 = (FRAME_BYTES * 10_000).div_ceil(BAUD);
 
 /// An unlock that was handed out and has not led to a pulse.
 struct Cause {
