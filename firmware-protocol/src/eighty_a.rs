@@ -166,6 +166,7 @@ impl Codec for EightyA {
         Profile {
             boards: (1, 32),
             channels_max: 50,
+            reports: true,
             ..Profile::PLAIN
         }
     }

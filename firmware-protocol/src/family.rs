@@ -46,6 +46,8 @@ pub struct Profile {
     pub reads_all: bool,
     /// Whether the packed answer tells an unconnected sensor from a closed door.
     pub packed_unknown: bool,
+    /// Whether boards may speak unasked when a door changes.
+    pub reports: bool,
     /// Whether the board has item sensors.
     pub items: bool,
     /// Whether it tells of its case's contact and of shocks.
@@ -76,6 +78,7 @@ impl Profile {
         reads_one: true,
         reads_all: true,
         packed_unknown: false,
+        reports: false,
         items: false,
         tamper: false,
         power: false,

@@ -142,6 +142,7 @@ impl Codec for Wkly {
         Profile {
             boards: (0, 254),
             packed_unknown: true,
+            reports: true,
             ..Profile::PLAIN
         }
     }

@@ -5,81 +5,22 @@ use std::time::Duration;
 
 use firmware_protocol::{
     Accumulator, Answer, AnyCodec, Board, BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading,
-    Family, Frame, Polarity, Request, Station, UnlockAnswer, UnlockResult,
+    Frame, Polarity, Request, Station, UnlockAnswer, UnlockResult,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use crate::mechanics::{Defect, Hand, Lock};
+use crate::mechanics::{Hand, Lock};
 use crate::secure::Secured;
+
+mod settings;
+
+pub use settings::{BoardFault, BoardSettings};
 
 /// How many answers a board may owe; it forgets what it is asked beyond.
 const OWED_MAX: usize = 8;
 /// How long a board waits after one pulse before the next when it opens all.
 const SWEEP_PAUSE: Duration = Duration::from_millis(50);
-
-/// What a board is.
-#[derive(Clone, Copy, Debug)]
-pub struct BoardSettings {
-    /// Which protocol it speaks.
-    pub family: Family,
-    /// The address on its switch.
-    pub address: Board,
-    /// How many locks it has.
-    pub channels: u8,
-    /// How long it takes to begin an answer to a read.
-    pub reply: Duration,
-    /// How long it takes to begin an answer to an unlock: it reads the door after the bolt has moved.
-    pub unlock_reply: Duration,
-    /// Whether it answers an unlock, if its family leaves that open.
-    pub unlock_answered: bool,
-    /// How long a lock rests after a pulse: until then the board refuses it.
-    pub cool_down: Duration,
-    /// Whether it speaks unasked when a door changes.
-    pub reports: bool,
-    /// Which locks have the other kind of switch (bit 0 is channel 1).
-    pub inverted: u64,
-}
-
-impl BoardSettings {
-    /// A board as most are: answers reads in 5 ms and unlocks in its family's time, wired as documented, refuses
-    /// nothing, silent unless asked.
-    #[must_use]
-    pub fn new(family: Family, address: Board, channels: u8) -> Self {
-        Self {
-            family,
-            address,
-            channels,
-            reply: Duration::from_millis(5),
-            unlock_reply: Duration::from_millis(family.profile().unlock_typical_ms.into()),
-            unlock_answered: true,
-            cool_down: Duration::ZERO,
-            reports: false,
-            inverted: 0,
-        }
-    }
-}
-
-/// What can be wrong with a board, until it is set back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BoardFault {
-    /// Hears and pulses, but never answers.
-    Silent(bool),
-    /// Answers this much later than it should.
-    Late(Duration),
-    /// Flips a bit in this share of its answers, in percent.
-    Garbled(u8),
-    /// Restarts: deaf for this long, and forgets what it owed.
-    Rebooting(Duration),
-    /// Something is wrong with one compartment.
-    Lock(Channel, Defect, bool),
-    /// The contact of its case is open.
-    CaseOpen(bool),
-    /// It is shaken.
-    Shaken(bool),
-    /// The mains have failed and a battery feeds it.
-    OnBattery(bool),
-}
 
 /// One simulated board.
 #[derive(Clone, Debug)]
@@ -99,6 +40,7 @@ pub struct SimulatedBoard {
     silent: bool,
     late: Duration,
     garbled: u8,
+    clogging: bool,
     case_open: bool,
     shaken: bool,
     on_battery: bool,
@@ -133,6 +75,7 @@ impl SimulatedBoard {
             silent: false,
             late: Duration::ZERO,
             garbled: 0,
+            clogging: false,
             case_open: false,
             shaken: false,
             on_battery: false,
@@ -198,7 +141,24 @@ impl SimulatedBoard {
                 }
             }
             if rest.is_empty() {
-                return;
+                break;
+            }
+        }
+        if self.clogging && self.heard.dropped() > 0 {
+            self.deaf_until = Duration::MAX;
+        }
+    }
+
+    fn reboot(&mut self, down: Duration, now: Duration) {
+        self.deaf_until = now + down;
+        self.owed.clear();
+        self.heard = Accumulator::new();
+        self.restart();
+        self.unreported = 0;
+        self.sweep = None;
+        for channel in Channel::all(self.settings.channels) {
+            if self.lock(channel).is_some_and(Lock::opens_at_start) {
+                self.drive(channel, now);
             }
         }
     }
@@ -226,14 +186,8 @@ impl SimulatedBoard {
             BoardFault::Silent(silent) => self.silent = silent,
             BoardFault::Late(late) => self.late = late,
             BoardFault::Garbled(percent) => self.garbled = percent,
-            BoardFault::Rebooting(down) => {
-                self.deaf_until = now + down;
-                self.owed.clear();
-                self.heard.clear();
-                self.restart();
-                self.unreported = 0;
-                self.sweep = None;
-            }
+            BoardFault::Clogging(clogging) => self.clogging = clogging,
+            BoardFault::Rebooting(down) => self.reboot(down, now),
             BoardFault::CaseOpen(open) => self.case_open = open,
             BoardFault::Shaken(shaken) => self.shaken = shaken,
             BoardFault::OnBattery(battery) => self.on_battery = battery,

@@ -15,8 +15,8 @@ use std::time::Duration;
 /// What can be said, one line each.
 pub const HELP: &str = "\
 hand PORT BOARD LOCK open|close|force|put|take
-break PORT BOARD LOCK stuck|welded|sensor       (repair … sets it back)
-fault PORT BOARD silent on|off | late MS | garbled PERCENT | reboot MS
+break PORT BOARD LOCK stuck|welded|sensor|start (repair … sets it back)
+fault PORT BOARD silent on|off | clogging on|off | late MS | garbled PERCENT | reboot MS
 fault PORT BOARD case|shock|battery on|off
 button PORT BOARD on|off                        (held while a key is installed)
 line PORT echo on|off | noise PERCENT | meddle PERCENT
@@ -217,6 +217,7 @@ fn defect_named(word: &str) -> Option<Defect> {
         "stuck" => Some(Defect::StuckDoor),
         "welded" => Some(Defect::WeldedLock),
         "sensor" => Some(Defect::DeadSensor),
+        "start" => Some(Defect::OpensAtStart),
         _ => None,
     }
 }
@@ -232,6 +233,7 @@ fn on_or_off(word: &str) -> Option<bool> {
 fn board_fault(what: &str, value: &str) -> Option<BoardFault> {
     match what {
         "silent" => on_or_off(value).map(BoardFault::Silent),
+        "clogging" => on_or_off(value).map(BoardFault::Clogging),
         "case" => on_or_off(value).map(BoardFault::CaseOpen),
         "shock" => on_or_off(value).map(BoardFault::Shaken),
         "battery" => on_or_off(value).map(BoardFault::OnBattery),

@@ -17,13 +17,17 @@
 //!
 //! # Faults
 //!
-//! [`BoardFault`] (silent, late, garbled, rebooting; case open, shaken, on battery), [`Defect`] (stuck door, welded lock, dead sensor),
+//! [`BoardFault`] (silent, late, garbled, clogging, rebooting; case open, shaken, on battery), [`Defect`] (stuck door, welded lock, dead sensor, opened by power),
 //! [`LineFault`] (echo, noise, somebody at the cable), and the cable itself ([`Port::unplug`]).
 //!
 //! # At the end of a real cable
 //!
 //! `hardware emulate` ([`Port::attach`]) plays boards at a serial port, to test a controller that is somebody else's. It is a
-//! program of its own because the one that opens real doors holds no simulated boards.
+//! program of its own, with `hardware check`, because the one that opens real doors holds no simulated boards.
+//!
+//! # Checks
+//!
+//! [`checks`] is one set of checks for boards, simulated or real: `hardware check FILE`.
 //!
 //! # Adding a family
 //!
@@ -35,6 +39,7 @@
 //! Modem lines and RS-485 direction: pseudo-terminals answer `ENOTTY` to both.
 
 mod board;
+pub mod checks;
 mod control;
 mod line;
 mod mechanics;
@@ -43,6 +48,7 @@ mod port;
 mod scanner;
 mod secure;
 mod terminal;
+mod typed;
 
 pub use board::{BoardFault, BoardSettings, SimulatedBoard};
 pub use control::{Bench, ControlError, HELP};
@@ -52,3 +58,4 @@ pub use pace::{Grain, Pace};
 pub use port::{Device, Ended, Port};
 pub use scanner::{Ending, GM65_ACKNOWLEDGEMENT, GM65_TRIGGER, ScannerInput, SimulatedScanner};
 pub use terminal::{Terminal, Timer};
+pub use typed::typed;

@@ -33,6 +33,8 @@ pub enum Defect {
     WeldedLock,
     /// The door sensor says what boards say without one: the contact is closed.
     DeadSensor,
+    /// The board drives it when its power comes.
+    OpensAtStart,
 }
 
 /// One compartment's lock, door and sensors.
@@ -49,6 +51,7 @@ pub struct Lock {
     stuck: bool,
     welded: bool,
     dead_sensor: bool,
+    opens_at_start: bool,
 }
 
 impl Lock {
@@ -67,6 +70,7 @@ impl Lock {
             stuck: false,
             welded: false,
             dead_sensor: false,
+            opens_at_start: false,
         }
     }
 
@@ -144,7 +148,14 @@ impl Lock {
             Defect::StuckDoor => self.stuck = present,
             Defect::WeldedLock => self.welded = present,
             Defect::DeadSensor => self.dead_sensor = present,
+            Defect::OpensAtStart => self.opens_at_start = present,
         }
+    }
+
+    /// Whether the board drives it when its power comes.
+    #[must_use]
+    pub const fn opens_at_start(&self) -> bool {
+        self.opens_at_start
     }
 
     /// What the board reads from the door sensor, in the family's documented polarity.

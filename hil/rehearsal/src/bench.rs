@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use firmware_protocol::{Board, Family};
-use hardware::{Bench, BoardSettings, Ending, Grain, Line, Port, SimulatedBoard, SimulatedScanner};
-use tokio::sync::mpsc;
+use hardware::{Bench, BoardSettings, Ending, Grain, Line, Port, SimulatedBoard, SimulatedScanner, typed};
 
 /// Runs a cabinet's lock board and scanner on pseudo-terminals, and obeys lines on standard input.
 #[derive(Debug, Args)]
@@ -54,17 +53,4 @@ fn bench(arguments: &Arguments) -> std::io::Result<Bench> {
     let scanner = Port::spawn(scanner, &arguments.directory.join("scanner"))?;
     bench.scanners.insert("scanner".to_owned(), scanner);
     Ok(bench)
-}
-
-/// The lines of standard input, read on a thread of their own.
-fn typed() -> mpsc::Receiver<String> {
-    let (give, lines) = mpsc::channel(16);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if give.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
 }
