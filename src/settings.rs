@@ -4,7 +4,7 @@ mod fragment;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -154,8 +154,14 @@ impl Source<'_> {
     /// What the parser says, with the key that it is about and without the program's own words.
     fn in_plain_words(&self, at: usize, message: &str) -> String {
         let mut said = message.to_owned();
-        for number in ["u8", "u16", "u32", "i16"] {
-            said = said.replace(&format!("expected {number}"), "expected a whole number");
+        for (number, from, to) in [
+            ("u8", 0, i64::from(u8::MAX)),
+            ("u16", 0, i64::from(u16::MAX)),
+            ("u32", 0, i64::from(u32::MAX)),
+            ("i16", i64::from(i16::MIN), i64::from(i16::MAX)),
+        ] {
+            let range = format!("expected a whole number from {from} to {to}");
+            said = said.replace(&format!("expected {number}"), &range);
         }
         let line_start = self.text.get(..at).and_then(|before| before.rfind('\n'));
         let line = self.text.get(line_start.map_or(0, |newline| newline + 1)..);
@@ -169,6 +175,7 @@ impl Source<'_> {
     fn validate(&self, read: File) -> Result<Settings, SettingsError> {
         let layout = self.layout(&read)?;
         self.names_apart(&read)?;
+        self.devices_apart(&read)?;
         let kiosk = read.kiosk.address;
         if !kiosk.get_ref().ip().is_loopback() {
             let problem = format!(
@@ -320,6 +327,26 @@ impl Source<'_> {
             baud: self.baud(port)?,
             rs485: port.rs485,
         })
+    }
+
+    /// Every device is one port's.
+    fn devices_apart(&self, read: &File) -> Result<(), SettingsError> {
+        let locks = read.lock_ports.iter();
+        let locks = locks.map(|port| (port.span().start, &port.get_ref().path));
+        let scanners = read.scanners.iter();
+        let scanners = scanners.map(|scanner| (scanner.span().start, &scanner.get_ref().path));
+        let mut seen = BTreeSet::new();
+        for (at, path) in locks.chain(scanners) {
+            if path.as_os_str().is_empty() {
+                let problem = "path: write the serial device, such as /dev/ttyUSB0".to_owned();
+                return Err(self.wrong(at, problem));
+            }
+            if !seen.insert(path) {
+                let problem = format!("two ports share {}: give each its own device", path.display());
+                return Err(self.wrong(at, problem));
+            }
+        }
+        Ok(())
     }
 
     fn names_apart(&self, read: &File) -> Result<(), SettingsError> {

@@ -1,5 +1,6 @@
 //! The hub's database: its own SQLite file, or a PostgreSQL that several hubs share. Durable before anything is said.
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -154,9 +155,15 @@ impl Database {
     }
 
     async fn open_file(path: &PathBuf) -> Result<Self, DatabaseError> {
+        // Nobody else on this machine reads it; SQLite gives the files beside it the same mode.
+        std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)

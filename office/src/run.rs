@@ -61,9 +61,9 @@ pub enum RunError {
 /// [`RunError`].
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     std::fs::create_dir_all(&settings.directory)?;
+    let connector = Connector::new(&settings.broker)?;
     let keys = Keys::open_or_create(&settings.keys())?;
     let secrets = Secrets::find(&settings.directory)?;
-    let connector = Connector::new(&settings.broker)?;
     let database = Database::open(&settings.database()).await?;
     let patience = settings.patience();
     let names = settings

@@ -226,6 +226,13 @@ async fn every_refusal_says_what_to_do(place: &Place) {
         let message = refusal["error"]["message"].as_str().unwrap();
         assert!(status == expected && message.contains(word), "{status} {message}");
     }
+    let nowhere = json!({"items": ["permit"], "cabinets": ["PORT-7", "PROT-7"]});
+    let (status, refusal) = office.call("PUT", "/applications/A-1", Some(nowhere)).await;
+    let message = refusal["error"]["message"].as_str().unwrap();
+    assert!(
+        status == 400 && message.contains("PROT-7 is not enrolled"),
+        "{message}"
+    );
 }
 
 async fn who_says_nothing_is_sent_away(place: &Place) {

@@ -2,7 +2,7 @@
 
 use office_protocol::event::{Alarm, Authority, PassRefusal, StaffRole, Subject};
 use office_protocol::pass::InvalidPass;
-use office_protocol::{ConsignmentId, EventBody, Pass, PassKind};
+use office_protocol::{ConsignmentId, EventBody, Pass, PassKind, Scope};
 
 use super::Cabinet;
 use super::code::{self, same};
@@ -12,6 +12,9 @@ use super::session::Stage;
 
 /// The longest bar code of an envelope that is kept.
 const ENVELOPE_MAX: usize = 64;
+
+/// The most cabinets that a screen names.
+const PLACES_MAX: usize = 3;
 
 /// A pass or a code that somebody holds before the scanner is no label and no envelope: it is never written down.
 fn is_secret(text: &str) -> bool {
@@ -87,7 +90,7 @@ impl Cabinet {
             if cabinet == self.config.id {
                 self.token_scanned(text)
             } else {
-                self.scan_problem(ScanProblem::Elsewhere(Some(cabinet)))
+                self.scan_problem(ScanProblem::Elsewhere(vec![cabinet]))
             }
         } else if text.starts_with(office_protocol::pass::PREFIX) {
             self.pass_scanned(text);
@@ -163,7 +166,15 @@ impl Cabinet {
             pass: pass.map(|pass| pass.id.clone()),
             reason,
         });
-        self.scan_problem(ScanProblem::Pass(reason));
+        let scope = pass
+            .filter(|_| reason == PassRefusal::Elsewhere)
+            .map(|pass| &pass.scope);
+        self.scan_problem(match scope {
+            Some(Scope::Cabinets(cabinets)) => {
+                ScanProblem::Elsewhere(cabinets.iter().take(PLACES_MAX).cloned().collect())
+            }
+            Some(Scope::Anywhere | Scope::District(_)) | None => ScanProblem::Pass(reason),
+        });
     }
 
     fn pass_scanned(&mut self, text: &str) {

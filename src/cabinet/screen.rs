@@ -333,8 +333,8 @@ pub enum ScanProblem {
     Unreadable,
     /// Well read, but no code of ours.
     NotOurs,
-    /// A pickup code or pass of another cabinet; where to go.
-    Elsewhere(Option<CabinetId>),
+    /// A pickup code or pass of other cabinets: where to go, the first few.
+    Elsewhere(Vec<CabinetId>),
     /// A pickup code that is not valid here, or no longer.
     UnknownCode,
     /// A pickup code whose consignment has been collected.

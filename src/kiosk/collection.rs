@@ -1,6 +1,7 @@
 //! Pages of a collection or a take-back: digits, second factor, what a scan was, took everything, done.
 
 use maud::{Markup, html};
+use office_protocol::CabinetId;
 use office_protocol::event::{Complaint, SecondFactorKind};
 
 use super::messages::Message as M;
@@ -78,8 +79,10 @@ pub(super) fn waiting(page: &Page<'_>, message: M, wait_until: Option<Monotonic>
 
 pub(super) fn scan_problem(page: &Page<'_>, problem: &ScanProblem) -> Markup {
     let text = match problem {
-        ScanProblem::Elsewhere(Some(cabinet)) => page.fill(M::ScanElsewhereAt, cabinet),
-        ScanProblem::Elsewhere(None) => page.say(M::ScanElsewhere).to_owned(),
+        ScanProblem::Elsewhere(cabinets) => {
+            let names: Vec<&str> = cabinets.iter().map(CabinetId::as_str).collect();
+            page.fill(M::ScanElsewhereAt, names.join(page.say(M::Or)))
+        }
         ScanProblem::Pass(refusal) => page.say(refusal_message(*refusal)).to_owned(),
         ScanProblem::Unreadable => page.say(M::ScanUnreadable).to_owned(),
         ScanProblem::NotOurs => page.say(M::ScanNotOurs).to_owned(),

@@ -83,6 +83,7 @@ messages! {
     ScanUnreadable "没有读清，请擦净、调亮后再扫" "Not readable. Wipe it, brighten it, and scan again"
     ScanElsewhere "这个码不属于本柜，请看短信里的地址" "Not for this cabinet. See the place in your message"
     ScanElsewhereAt "请到柜机 {} 使用" "Please go to cabinet {}"
+    Or " 或 " " or "
     ScanUnknown "取件码无效或已更换，请用最新短信" "Not valid here. Use your newest message"
     ScanCollected "这件已取走。如非本人所取，请来电" "Already collected. If not by you, please call"
     PassForged "凭证不是政务大厅签发的" "Not issued by the office"

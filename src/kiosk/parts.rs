@@ -165,6 +165,7 @@ pub(super) struct Pad<'a> {
     pub(super) max: u8,
     /// How many cells stand together, as `4-4`.
     pub(super) groups: &'a str,
+    /// Shown as dots, however many.
     pub(super) masked: bool,
     pub(super) wait_until: Option<Monotonic>,
 }

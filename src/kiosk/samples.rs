@@ -181,8 +181,11 @@ fn citizens(add: &mut impl FnMut(&str, Screen)) {
     for (name, problem) in [
         ("unreadable", ScanProblem::Unreadable),
         ("not-ours", ScanProblem::NotOurs),
-        ("elsewhere", ScanProblem::Elsewhere(None)),
-        ("elsewhere-known", ScanProblem::Elsewhere(Some(id("HZ-0815")))),
+        ("elsewhere", ScanProblem::Elsewhere(vec![id("HZ-0815")])),
+        (
+            "elsewhere-three",
+            ScanProblem::Elsewhere(vec![id("HZ-0815"), id("HZ-0816"), id("HZ-0902")]),
+        ),
         ("unknown", ScanProblem::UnknownCode),
         ("collected", ScanProblem::AlreadyCollected),
         ("forged", ScanProblem::Pass(PassRefusal::Forged)),

@@ -26,8 +26,8 @@ pub(super) fn enter_pin(
     let pad = Pad {
         sends: "digits",
         min: 4,
-        max: 8,
-        groups: "4-4",
+        max: 12,
+        groups: "",
         masked: true,
         wait_until,
     };

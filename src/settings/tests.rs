@@ -34,6 +34,18 @@ fn an_unknown_key_is_named_with_its_place_and_what_to_write() {
 }
 
 #[test]
+fn every_device_is_one_ports() {
+    let (locks, scanner) = (
+        "pci-0000:00:14.0-usb-0:2:1.0-port0",
+        "pci-0000:00:14.0-usb-0:3:1.0-port0",
+    );
+    let said = refused(scanner, locks);
+    assert!(said.contains("two ports share"), "{said}");
+    let said = refused(&format!("/dev/serial/by-path/{scanner}"), "");
+    assert!(said.contains("write the serial device"), "{said}");
+}
+
+#[test]
 fn a_board_on_a_missing_port_is_refused() {
     let said = refused("port = \"locks\"", "port = \"lock\"");
     assert!(

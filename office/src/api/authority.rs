@@ -92,12 +92,26 @@ fn thirty() -> u32 {
     30
 }
 
-fn scope(cabinets: Vec<CabinetId>) -> Scope {
-    if cabinets.is_empty() {
+/// Where a pass is good. A cabinet that is not enrolled is a mistake, which nobody should find out at a closed door.
+async fn scope(app: &App, cabinets: Vec<CabinetId>) -> Result<Scope, Refusal> {
+    for cabinet in &cabinets {
+        if app
+            .hub
+            .database
+            .cabinets(Some(cabinet.as_str()))
+            .await?
+            .is_empty()
+        {
+            let problem =
+                format!("cabinets: {cabinet} is not enrolled; GET /api/v1/cabinets lists those that are");
+            return Err(Refusal::Invalid(problem));
+        }
+    }
+    Ok(if cabinets.is_empty() {
         Scope::Anywhere
     } else {
         Scope::Cabinets(cabinets)
-    }
+    })
 }
 
 #[derive(Serialize)]
@@ -128,7 +142,8 @@ pub(super) async fn register(
         size: wanted.size,
         compartments: wanted.compartments,
     };
-    let pass = issuing::issue(&app.hub.keys, kind, scope(wanted.cabinets), days(wanted.days)?);
+    let scope = scope(&app, wanted.cabinets).await?;
+    let pass = issuing::issue(&app.hub.keys, kind, scope, days(wanted.days)?);
     let application = Application {
         id: application,
         person: wanted.person,
@@ -194,13 +209,9 @@ pub(super) async fn name_staff(
     if !(4..=12).contains(&wanted.pin.len()) || !wanted.pin.bytes().all(|digit| digit.is_ascii_digit()) {
         return Err(Refusal::Invalid("pin: 4 to 12 digits".into()));
     }
+    let scope = scope(&app, wanted.cabinets.clone()).await?;
     let kind = issuing::staff_kind(staff.clone(), &wanted.roles);
-    let pass = issuing::issue(
-        &app.hub.keys,
-        kind,
-        scope(wanted.cabinets.clone()),
-        days(wanted.days)?,
-    );
+    let pass = issuing::issue(&app.hub.keys, kind, scope, days(wanted.days)?);
     let pin = wanted.pin;
     let pin = tokio::task::spawn_blocking(move || secrets::hash(&pin)).await;
     let member = StaffMember {

@@ -169,7 +169,7 @@ fn nobody_who_forges_or_mistakes_a_code_opens_anything() {
     assert_eq!(scan(&mut bench, &text), ScanProblem::Pass(PassRefusal::Forged));
     assert_eq!(
         scan(&mut bench, elsewhere),
-        ScanProblem::Elsewhere(Some("PORT-9".parse().unwrap()))
+        ScanProblem::Elsewhere(vec!["PORT-9".parse().unwrap()])
     );
     assert_eq!(scan(&mut bench, unknown), ScanProblem::UnknownCode);
     assert_eq!(scan(&mut bench, "\u{1}noise\u{7f}"), ScanProblem::NotOurs);
@@ -192,10 +192,18 @@ fn nobody_who_forges_or_mistakes_a_code_opens_anything() {
     );
     let away = Pass {
         scope: Scope::Cabinets(vec!["PORT-9".parse().unwrap()]),
-        ..forged
+        ..forged.clone()
     };
     assert_eq!(
         scan(&mut bench, &away.sign(&office())),
+        ScanProblem::Elsewhere(vec!["PORT-9".parse().unwrap()])
+    );
+    let another_district = Pass {
+        scope: Scope::District("north".into()),
+        ..forged
+    };
+    assert_eq!(
+        scan(&mut bench, &another_district.sign(&office())),
         ScanProblem::Pass(PassRefusal::Elsewhere)
     );
     assert!(bench.pulses().is_empty());

@@ -121,21 +121,25 @@ function press(key) {
   draw();
 }
 
-// The cells of what is typed, in groups as people read them.
+// The cells of what is typed, in groups as people read them. How long a hidden number is, is nobody's business: it gets one cell more
+// than it has digits.
 function draw() {
   const box = pad();
   if (!box) return;
   const cells = box.querySelector(".cells");
   cells.replaceChildren();
   let place = 0;
-  for (const size of box.dataset.groups.split("-").map(Number)) {
+  const hidden = "masked" in box.dataset;
+  const open = Math.min(Number(box.dataset.max), Math.max(Number(box.dataset.min), typed.length + 1));
+  const groups = hidden ? [open] : box.dataset.groups.split("-").map(Number);
+  for (const size of groups) {
     const group = document.createElement("span");
     group.className = "group";
     for (let i = 0; i < size; i += 1, place += 1) {
       const cell = document.createElement("span");
       cell.className = "cell";
       const digit = typed[place];
-      cell.textContent = digit === undefined ? "" : "masked" in box.dataset ? "●" : digit;
+      cell.textContent = digit === undefined ? "" : hidden ? "●" : digit;
       if (place === typed.length) cell.classList.add("next");
       group.append(cell);
     }
