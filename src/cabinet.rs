@@ -143,12 +143,7 @@ impl Cabinet {
 
     /// Decides.
     pub fn handle(&mut self, moment: &Moment, input: Input) -> Step {
-        self.moment = Now {
-            now: moment.now,
-            wall: moment.wall,
-            trusted: moment.trusted,
-            dice: moment.dice.generator(),
-        };
+        self.begin(moment);
         // A message leads to nothing but its own: what else has changed shows at the next input, within a minute.
         let message = matches!(
             input,
@@ -163,6 +158,15 @@ impl Cabinet {
         self.restart_when_idle();
         self.note_screen();
         std::mem::take(&mut self.step)
+    }
+
+    fn begin(&mut self, moment: &Moment) {
+        self.moment = Now {
+            now: moment.now,
+            wall: moment.wall,
+            trusted: moment.trusted,
+            dice: moment.dice.generator(),
+        };
     }
 
     fn dispatch(&mut self, input: Input) {

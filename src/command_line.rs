@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use crate::bus_command::{self, BusCommand};
 use crate::daemon;
 use crate::journal::command::JournalCommand;
+use crate::restore::{self, command::Restore};
 use crate::secrets;
 use crate::settings::Settings;
 
@@ -20,7 +21,7 @@ use crate::settings::Settings;
     name = "lockerd",
     version,
     after_help = "Exit codes are those of sysexits.h: 64 usage, 65 damaged or newer data, 66 no such journal, 69 the screen's port, \
-                  71 the system, 74 the disk, 75 another lockerd runs, 78 settings or enrolment."
+                  71 the system, 73 there is a journal already, 74 the disk, 75 another lockerd runs, 78 settings or enrolment."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -54,6 +55,8 @@ enum Command {
         /// The office's answer
         bundle: PathBuf,
     },
+    /// Rebuilds the journal on a new disk from the events that the office has; enrol the cabinet first, start it afterwards
+    Restore(Restore),
     /// Looks into the journal, also beside a running daemon
     Journal {
         #[command(flatten)]
@@ -141,6 +144,7 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
             println!("enrolled as {}", enrolled.cabinet);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Restore(arguments) => restore::command::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Journal { configured, command } => {
             let directory = configured.load()?.directory.join("journal");
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());

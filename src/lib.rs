@@ -22,6 +22,7 @@
 //! | [`office_link`] | events up, authority down; moved on only by the office's signed position |
 //! | [`catalogue`] | what people can apply for |
 //! | [`settings`], [`secrets`], [`clock`] | what the daemon is told, who it is, what time it is |
+//! | [`restore`] | a new disk in an old cabinet: the journal from the office's events |
 //! | [`daemon`] | starts one task per shell and stops them in order |
 //!
 //! Arrows point down only: the daemon knows everything, the engine knows cabinet and journal, a shell knows the cabinet's
@@ -56,6 +57,7 @@ pub mod index;
 pub mod journal;
 pub mod kiosk;
 pub mod office_link;
+pub mod restore;
 pub mod scanner;
 pub mod secrets;
 pub mod serial;

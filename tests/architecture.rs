@@ -126,6 +126,7 @@ const TOP: &[&str] = &[
     "secrets",
     "command_line",
     "bus_command",
+    "restore",
 ];
 
 /// Which packages of the workspace each of its packages may depend on.

@@ -17,6 +17,7 @@ pub mod digest;
 pub mod document;
 pub mod enrolment;
 pub mod event;
+pub mod history;
 pub mod ids;
 pub mod keys;
 pub mod message;
@@ -32,6 +33,7 @@ pub mod topic;
 pub use command::{Action, Command, CommandOutcome, Refusal, Reply};
 pub use digest::Digest;
 pub use event::{Event, EventBody, EventHeader};
+pub use history::{HistoryEnd, HistoryHead, HistoryLine, InvalidHistory};
 pub use ids::{
     ApplicationId, BoardId, Branch, CabinetId, CompartmentId, ConsignmentId, ItemCode, KeyId, PassId,
     PersonId, PortName, Seq, StaffId, Start,

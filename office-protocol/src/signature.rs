@@ -27,6 +27,8 @@ pub enum Purpose {
     Receipt,
     /// The office's position.
     Position,
+    /// Where a cabinet's history ends, as the office has it.
+    History,
     /// The office's command.
     Command,
     /// The office's authority document.
@@ -48,6 +50,7 @@ impl Purpose {
             Self::Reported => "reported",
             Self::Receipt => "receipt",
             Self::Position => "position",
+            Self::History => "history",
             Self::Command => "command",
             Self::Document => "document",
             Self::Pass => "pass",

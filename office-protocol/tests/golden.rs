@@ -76,6 +76,7 @@ fn events() -> Vec<(&'static str, Value)> {
             "started",
             json!({ "start": START, "version": "0.1.0", "damage": { "cut": 2, "unreadable": [["4", "5"]] } }),
         ),
+        ("restored", json!({ "exported": TIME })),
         ("clock-corrected", json!({ "floor": TIME })),
         (
             "document-applied",
@@ -394,12 +395,32 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         events: vec![placed.clone(), placed],
         sealed: vec![sealed()],
     };
+    let end =
+        json!({ "branch": 0, "seq": "12", "hash": DIGEST, "identity": "0123456789abcdef", "issued": TIME });
+    let history = Signed::new(
+        &office_key(),
+        Purpose::History,
+        &cabinet(),
+        written::<HistoryEnd>(end),
+    );
+    let mut keys = key_set();
+    keys["keys"][0]["purposes"] = json!(["position", "history"]);
+    let keys = Signed::new(
+        &office_key(),
+        Purpose::KeySet,
+        &cabinet(),
+        written::<KeySet>(keys),
+    );
+    let line = HistoryLine::write(&message.events[0], &[sealed().bytes]).unwrap();
+    let file = format!("{}\n{line}\n", HistoryHead::write(&history, &keys));
     vec![
         ("status/online.json".into(), status("online", tips)),
         ("status/offline.json".into(), status("offline", json!([]))),
         ("status/draining.json".into(), status("draining", json!([]))),
         ("state/state.json".into(), written::<CabinetState>(state)),
         ("state/hardware.json".into(), written::<CabinetState>(hardware)),
+        ("history/history.json".into(), history.bytes.clone()),
+        ("history/file.jsonl".into(), file.into_bytes()),
         ("position/position.json".into(), position(Value::Null)),
         ("position/answer.json".into(), position(json!(16_777_217))),
         ("message/message.json".into(), message.to_bytes().unwrap()),
@@ -421,6 +442,11 @@ fn formats() -> Vec<(String, Vec<u8>)> {
             event("visit-granted", &data).to_bytes(),
         ));
     }
+    let identified = json!({ "start": START, "version": "0.1.0", "identity": "0123456789abcdef" });
+    all.push((
+        "event/started.identity.json".into(),
+        event("started", &identified).to_bytes(),
+    ));
     let resting = json!({ "compartment": 3, "unlock": "11", "reason": "resting" });
     all.push((
         "event/unlock-failed.resting.json".into(),

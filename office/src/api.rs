@@ -43,6 +43,7 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
         .route("/cabinets", get(cabinets::list))
         .route("/cabinets/{cabinet}", get(cabinets::one))
         .route("/cabinets/{cabinet}/revoke", post(cabinets::revoke))
+        .route("/cabinets/{cabinet}/history", get(cabinets::history))
         .route(
             "/cabinets/{cabinet}/policy",
             get(cabinets::policy).put(cabinets::set_policy),

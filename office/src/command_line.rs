@@ -1,6 +1,7 @@
 //! Arguments → settings → what was asked → exit code (sysexits).
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use crate::certificates::Issued;
 use crate::clock;
 use crate::database::{Database, DatabaseError, Location, events};
 use crate::documents;
+use crate::history::{History, HistoryError};
 use crate::keys::{self, KeyStoreError, Keys, RotatedKey, write_secret};
 use crate::run::{self, RunError};
 use crate::settings::{Settings, SettingsError};
@@ -42,6 +44,20 @@ enum Command {
         /// What `lockerd identity` printed; - for standard input
         #[arg(long)]
         identity: PathBuf,
+    },
+    /// Write a cabinet's history for `lockerd restore`, to standard output: its disk was lost, its doors are still full
+    ExportCabinet {
+        #[command(flatten)]
+        config: Config,
+        /// The cabinet's id
+        #[arg(long)]
+        cabinet: CabinetId,
+        /// Which history, if a cloned or restored disk made more than one; left out: the newest
+        #[arg(long)]
+        branch: Option<u32>,
+        /// Even if the cabinet is online
+        #[arg(long)]
+        anyway: bool,
     },
     /// Issue certificates for the broker and for the hub: ca.pem, server.pem, server.key, office.pem, office.key
     Certificates {
@@ -124,6 +140,8 @@ enum Failure {
     Identity(PathBuf, serde_json::Error),
     #[error("{0}; wait, or say --anyway")]
     TooEarly(String),
+    #[error(transparent)]
+    History(#[from] HistoryError),
     #[error("the stored events are not whole; restore the database from its backup")]
     Broken,
     #[error("the system: {0}")]
@@ -137,7 +155,9 @@ impl Failure {
             Self::Settings(_) | Self::Run(RunError::Broker(_)) => 78,
             Self::Identity(..) | Self::Broken => 65,
             Self::File { .. } => 66,
-            Self::TooEarly(_) => 75,
+            Self::TooEarly(_) | Self::History(HistoryError::Online) => 75,
+            Self::History(HistoryError::Database(_)) => 74,
+            Self::History(HistoryError::Unknown | HistoryError::Revoked | HistoryError::NoBranch(_)) => 65,
             Self::Run(RunError::Listen { .. }) => 69,
             Self::Keys(_) | Self::Run(RunError::Keys(_)) => 77,
             Self::Database(_) | Self::Run(RunError::Database(_)) => 74,
@@ -194,6 +214,12 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             cabinet,
             identity,
         } => enrol(&Settings::read(&config.config)?, &cabinet, &identity).await,
+        Command::ExportCabinet {
+            config,
+            cabinet,
+            branch,
+            anyway,
+        } => export(&Settings::read(&config.config)?, &cabinet, branch, anyway).await,
         Command::Rotate {
             config,
             step,
@@ -209,11 +235,11 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             kind,
             json,
         } => {
-            let database = open(&config).await?;
+            let database = open(&Settings::read(&config.config)?).await?;
             list(&database, cabinet, kind, json).await
         }
         Command::Verify { config, json } => {
-            let found = open(&config).await?.verify().await?;
+            let found = open(&Settings::read(&config.config)?).await?.verify().await?;
             if json {
                 println!("{}", serde_json::to_string(&found).expect("counts and texts"));
             } else {
@@ -228,8 +254,8 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
     }
 }
 
-async fn open(config: &Config) -> Result<Database, Failure> {
-    let location = Settings::read(&config.config)?.database();
+async fn open(settings: &Settings) -> Result<Database, Failure> {
+    let location = settings.database();
     match location {
         Location::File(path) if !path.exists() => {
             let error = std::io::ErrorKind::NotFound.into();
@@ -261,6 +287,31 @@ async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Res
         "{}",
         serde_json::to_string_pretty(&bundle).expect("a bundle is texts")
     );
+    Ok(())
+}
+
+async fn export(
+    settings: &Settings,
+    cabinet: &CabinetId,
+    branch: Option<u32>,
+    anyway: bool,
+) -> Result<(), Failure> {
+    let keys = Keys::open(&settings.keys())?;
+    let database = open(settings).await?;
+    let mut history = History::begin(&database, &keys, cabinet, branch, anyway).await?;
+    if history.others() > 0 {
+        eprintln!(
+            "office: {cabinet} has {} histories: a disk was cloned or restored. This is history {}; --branch takes another",
+            history.others() + 1,
+            history.end().branch
+        );
+    }
+    let mut out = std::io::stdout().lock();
+    while let Some(lines) = history.next(&database).await? {
+        out.write_all(lines.as_bytes())?;
+    }
+    out.flush()?;
+    eprintln!("office: {cabinet}, {} events", history.end().seq);
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub mod cabinets;
 pub mod consignments;
 pub mod directory;
 pub mod events;
+pub mod histories;
 mod instant;
 pub mod outbox;
 pub mod personal;

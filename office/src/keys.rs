@@ -203,7 +203,7 @@ impl Keys {
             keys: keys
                 .map(|(purpose, key)| OfficeKey {
                     key,
-                    purposes: vec![purpose],
+                    purposes: purposes(purpose),
                 })
                 .collect(),
             sealing: vec![self.opening.sealing_key().clone()],
@@ -240,6 +240,15 @@ impl Keys {
             ca: self.authority.pem().to_owned(),
             certificate: self.authority.for_cabinet(cabinet, &identity.key)?,
         })
+    }
+}
+
+/// What a key of this purpose signs: who says up to where the office has a history says where it ends, too.
+fn purposes(main: Purpose) -> Vec<Purpose> {
+    if main == Purpose::Position {
+        vec![Purpose::Position, Purpose::History]
+    } else {
+        vec![main]
     }
 }
 

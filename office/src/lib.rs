@@ -10,6 +10,7 @@ pub mod command_line;
 pub mod console;
 pub mod database;
 pub mod documents;
+pub mod history;
 pub mod hub;
 pub mod intake;
 pub mod issuing;

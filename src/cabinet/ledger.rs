@@ -9,8 +9,8 @@ use office_protocol::event::{
 };
 use office_protocol::state::StandingAlarm;
 use office_protocol::{
-    ApplicationId, CommandOutcome, CompartmentId, ConsignmentId, Digest, Event, EventBody, ItemCode, PassId,
-    PersonId, Reply, Seq, Start, Timestamp, Tip,
+    ApplicationId, CommandOutcome, CompartmentId, ConsignmentId, Digest, Event, EventBody, ItemCode, KeyId,
+    PassId, PersonId, Reply, Seq, Start, Timestamp, Tip,
 };
 use serde::{Deserialize, Serialize};
 
@@ -125,6 +125,9 @@ pub struct Ledger {
     pub tip: Tip,
     /// The start that wrote it.
     pub start: Start,
+    /// The identity of that start: whose key the codes are hashed under. None where that start did not say.
+    #[serde(default)]
+    pub identity: Option<KeyId>,
     /// No earlier time is believed.
     pub floor: Timestamp,
     /// All compartments.
@@ -161,6 +164,7 @@ impl Default for Ledger {
                 hash: Digest::ZERO,
             },
             start: Start(0),
+            identity: None,
             floor: Timestamp::default(),
             compartments: BTreeMap::new(),
             consignments: BTreeMap::new(),
@@ -195,7 +199,10 @@ impl Ledger {
         }
         let visit = event.visit.unwrap_or(Seq::ZERO);
         match &event.body {
-            E::Started { start, .. } => self.start = *start,
+            E::Started { start, identity, .. } => {
+                self.start = *start;
+                self.identity = identity.clone();
+            }
             E::ClockCorrected { floor } => self.floor = *floor,
             E::DocumentApplied {
                 document,
@@ -424,6 +431,7 @@ impl Ledger {
             | E::PeripheralLost { .. }
             | E::PeripheralFound { .. }
             | E::Tampered { .. }
+            | E::Restored { .. }
             | E::PowerChanged { .. }
             | E::HelpRequested { .. }
             | E::Rated { .. } => {}

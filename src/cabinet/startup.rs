@@ -2,24 +2,34 @@
 
 use office_protocol::document::{DocumentName, DocumentRefusal};
 use office_protocol::event::{Alarm, DoubtReason, VisitOutcome};
-use office_protocol::{CompartmentId, Digest, EventBody, Seq, Signed};
+use office_protocol::{CompartmentId, ConsignmentId, Digest, EventBody, Seq, Signed, Timestamp};
 
-use super::vocabulary::{Effect, Startup};
-use super::{Cabinet, SessionId};
+use super::vocabulary::{Effect, Moment, Startup, Step};
+use super::{Cabinet, Consignment, Direction, SessionId};
 
 impl Cabinet {
     pub(super) fn start(&mut self, startup: Startup) {
         let damaged = startup.damage.is_some();
+        let identity = self.config.key.id().clone();
+        let codes_are_dead = self
+            .ledger
+            .identity
+            .as_ref()
+            .is_some_and(|before| *before != identity);
         self.record(EventBody::Started {
             start: startup.start,
             version: startup.version.into(),
             damage: startup.damage,
+            identity: Some(identity),
         });
         // No tap of an earlier run quotes this session.
         self.session = super::Session::new(SessionId(startup.start.0 >> 12), 0, self.moment.now);
         self.lay_out();
         for (name, signed) in &startup.documents {
             self.take_document(*name, signed);
+        }
+        if codes_are_dead {
+            self.reissue_all_codes();
         }
         self.interrupt_visits();
         for compartment in startup.touched {
@@ -38,6 +48,30 @@ impl Cabinet {
             self.raise(Alarm::JournalDamaged, None);
         }
         self.wait_if_many();
+    }
+
+    /// On a new disk, with the ledger that the office's events gave: what happened after the last of them is not known, so every
+    /// compartment is in doubt. Instead of a first input; the cabinet is started anew afterwards.
+    pub fn restored(mut self, moment: &Moment, exported: Timestamp) -> Step {
+        self.begin(moment);
+        self.record(EventBody::Restored { exported });
+        let all: Vec<CompartmentId> = self.ledger.compartments.keys().copied().collect();
+        for compartment in all {
+            self.doubt_damaged(compartment);
+        }
+        self.step
+    }
+
+    /// The cabinet has a new identity, and with it a new key under which codes are hashed.
+    fn reissue_all_codes(&mut self) {
+        let has_code = |(id, inside): (&ConsignmentId, &Consignment)| {
+            let pickup = inside.direction == Direction::Outbound && inside.code.is_some();
+            pickup.then(|| id.clone())
+        };
+        let all: Vec<ConsignmentId> = self.ledger.consignments.iter().filter_map(has_code).collect();
+        for consignment in all {
+            self.reissue_code(&consignment);
+        }
     }
 
     fn lay_out(&mut self) {

@@ -3,10 +3,8 @@
 use super::error::JournalError;
 use super::format::Record;
 use super::reader::JournalReader;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use office_protocol::HistoryLine;
 use office_protocol::event::{EventHeader, Subject, subjects};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
 
@@ -90,30 +88,20 @@ pub fn show(
 }
 
 fn write_one(record: &Record, style: Style, out: &mut dyn Write) -> io::Result<bool> {
-    #[derive(Serialize)]
-    struct Exported<'a> {
-        event: &'a RawValue,
-        sealed: Vec<String>,
-    }
     let raw = std::str::from_utf8(&record.event).ok();
-    let event = raw
-        .filter(|raw| !raw.contains(['\n', '\r']))
-        .and_then(|raw| serde_json::from_str(raw).ok());
-    match (style, event) {
-        (Style::Human, _) => write_line(record, out),
-        (Style::Json, Some(event)) => {
-            let event: &RawValue = event;
-            writeln!(out, "{}", event.get())?;
-            Ok(true)
-        }
-        (Style::Export, Some(event)) => {
-            let sealed = record.sealed.iter().map(|part| STANDARD.encode(part)).collect();
-            serde_json::to_writer(&mut *out, &Exported { event, sealed })?;
-            writeln!(out)?;
-            Ok(true)
-        }
-        (Style::Json | Style::Export, None) => Ok(false),
-    }
+    let raw = raw.filter(|raw| !raw.contains(['\n', '\r']));
+    let line = match style {
+        Style::Human => return write_line(record, out),
+        Style::Json => raw
+            .filter(|raw| serde_json::from_str::<&RawValue>(raw).is_ok())
+            .map(str::to_owned),
+        Style::Export => raw.and_then(|raw| HistoryLine::write(raw.as_bytes(), &record.sealed).ok()),
+    };
+    let Some(line) = line else {
+        return Ok(false);
+    };
+    writeln!(out, "{line}")?;
+    Ok(true)
 }
 
 fn write_line(record: &Record, out: &mut dyn Write) -> io::Result<bool> {

@@ -250,6 +250,7 @@ messages! {
     PersonCalled "收件人 {}" "Recipient {}"
     StaffCalled "员工 {}" "Staff {}"
     PastStarted "已启动" "Started"
+    PastRestored "已从平台记录恢复" "Restored from the office"
     PastClockCorrected "时钟已校正" "Clock corrected"
     PastDocumentApplied "规则已生效" "Rules in force"
     PastLayoutChanged "格口配置已变更" "Doors changed"

@@ -18,6 +18,7 @@ pub struct Past {
 pub(super) const fn name(body: &EventBody) -> M {
     match body {
         EventBody::Started { .. } => M::PastStarted,
+        EventBody::Restored { .. } => M::PastRestored,
         EventBody::ClockCorrected { .. } => M::PastClockCorrected,
         EventBody::DocumentApplied { .. } => M::PastDocumentApplied,
         EventBody::LayoutChanged { .. } => M::PastLayoutChanged,

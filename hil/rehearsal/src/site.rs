@@ -195,16 +195,27 @@ impl Site {
             site.write("mosquitto.acl", settings::BROKER_RULES)?;
         }
         if !site.path("secrets/bundle.json").exists() {
-            site.enrol(tls)?;
+            if tls {
+                let certificates = site.path("certificates").display().to_string();
+                site.office(&["certificates", "--out", &certificates])?;
+            }
+            site.enrol()?;
         }
         Ok(site)
     }
 
-    fn enrol(&self, tls: bool) -> Result<(), SiteError> {
-        if tls {
-            let certificates = self.path("certificates").display().to_string();
-            self.office(&["certificates", "--out", &certificates])?;
+    /// Throws away all that the cabinet kept, its identity too, and enrols it as on a new disk. It must not run.
+    ///
+    /// # Errors
+    /// [`SiteError`].
+    pub fn replace_disk(&self) -> Result<(), SiteError> {
+        for name in ["cabinet", "secrets"] {
+            std::fs::remove_dir_all(self.path(name)).map_err(self.file_error(name))?;
         }
+        self.enrol()
+    }
+
+    fn enrol(&self) -> Result<(), SiteError> {
         let identity = self.lockerd(&["identity"])?;
         self.write("identity.json", &identity)?;
         let identity = self.path("identity.json").display().to_string();

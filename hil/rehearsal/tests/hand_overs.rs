@@ -14,7 +14,7 @@ fn scenario(arguments: &[&str]) {
     let complaints = String::from_utf8_lossy(&run.stderr);
     assert!(run.status.success(), "{said}\n{complaints}");
     let sum = said.lines().last().unwrap();
-    let hand_overs = "hand-overs: drop-off 5, clearing 6, placing 5, collection 4, recall 1; office has ";
+    let hand_overs = "hand-overs: drop-off 5, clearing 6, placing 6, collection 5, recall 1; office has ";
     assert!(
         sum.starts_with(hand_overs) && sum.ends_with(" events, chain intact"),
         "{sum}"

@@ -32,7 +32,13 @@ bodies! {
         /// What opening the journal had to cut or could not read.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         damage: Option<Damage>,
+        /// The cabinet's identity: pickup codes are hashed under a key derived from it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<KeyId>,
     }
+    /// On a new disk, the ledger was rebuilt from the events that the office had, of this time: what happened after the last of them
+    /// is not known.
+    Restored = "locker.restored" { exported: Timestamp }
     /// The time floor was set: raised by a trusted clock's jump, or lowered by a signed correction.
     ClockCorrected = "locker.clock-corrected" { floor: Timestamp }
     /// An authority document is in force.
@@ -265,6 +271,7 @@ impl EventBody {
             | E::Confirmed { consignment, .. }
             | E::Disputed { consignment, .. } => consignment.as_ref(),
             E::Started { .. }
+            | E::Restored { .. }
             | E::ClockCorrected { .. }
             | E::DocumentApplied { .. }
             | E::LayoutChanged { .. }
@@ -333,6 +340,7 @@ impl EventBody {
             | E::CompartmentReturned { compartment } => Some(*compartment),
             E::AlarmRaised { compartment, .. } | E::AlarmCleared { compartment, .. } => *compartment,
             E::Started { .. }
+            | E::Restored { .. }
             | E::ClockCorrected { .. }
             | E::DocumentApplied { .. }
             | E::LayoutChanged { .. }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use office_protocol::document::{DocumentName, ExpectedConsignment, Policy};
 use office_protocol::event::Size;
 use office_protocol::{Action, ApplicationId, CabinetId, Command, PersonId, Purpose, Signed, StaffId, Topic};
@@ -16,6 +19,7 @@ use super::refusal::id;
 use crate::clock;
 use crate::database::cabinets::{ListedCabinet, ListedCommand};
 use crate::database::directory;
+use crate::history::{History, HistoryError};
 use crate::hub::Outgoing;
 use crate::server::App;
 
@@ -38,6 +42,27 @@ pub(super) async fn one(
     Path(cabinet): Path<String>,
 ) -> Result<Json<ListedCabinet>, Refusal> {
     Ok(Json(enrolled(&app, &cabinet).await?.1))
+}
+
+/// Its whole history, for `lockerd restore`; not while it is online.
+pub(super) async fn history(
+    State(app): State<Arc<App>>,
+    Path(cabinet): Path<String>,
+) -> Result<Response, Refusal> {
+    let cabinet: CabinetId = id(&cabinet)?;
+    let begun = History::begin(&app.hub.database, &app.hub.keys, &cabinet, None, false).await;
+    let history = begun.map_err(|error| match error {
+        HistoryError::Database(error) => Refusal::Database(error),
+        HistoryError::Unknown | HistoryError::NoBranch(_) => Refusal::NotFound("cabinet"),
+        HistoryError::Revoked => Refusal::Conflict("the cabinet's key was taken back"),
+        HistoryError::Online => Refusal::Conflict("the cabinet is online"),
+    })?;
+    let pages = stream::try_unfold((app, history), async |(app, mut history)| {
+        let lines = history.next(&app.hub.database).await?;
+        Ok::<_, HistoryError>(lines.map(|lines| (lines, (app, history))))
+    });
+    let lines = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((lines, Body::from_stream(pages)).into_response())
 }
 
 /// Nothing that the cabinet signs counts any more, until it is enrolled anew.

@@ -66,6 +66,7 @@ pub(super) const ALARMS: &[(&str, &str, &str)] = &[
 
 pub(super) const EVENTS: &[(&str, &str, &str)] = &[
     ("started", "已启动", "started"),
+    ("restored", "新硬盘,已按平台记录恢复", "restored on a new disk"),
     ("visit-granted", "授权开柜", "visit granted"),
     ("visit-moved", "换格口", "visit moved"),
     ("visit-settled", "开柜操作结束", "visit settled"),

@@ -2,6 +2,7 @@
 
 mod kills;
 mod moves;
+mod new_disk;
 mod proof;
 mod secrets;
 
@@ -66,6 +67,7 @@ pub(super) async fn run(site: Site, language: Language) -> Result<(), Failed> {
     story.office_killed().await?;
     story.killed_with_a_door_open().await?;
     story.recall().await?;
+    story.new_disk().await?;
     story.prove().await
 }
 

@@ -252,20 +252,22 @@ impl Story {
         self.shut(door, &["placing-scan"]).await?;
         self.leave_work().await?;
         self.done.placing += 1;
+        self.told_code("placed", label).await
+    }
+
+    /// Waits for the text message with a code for this consignment.
+    pub(super) async fn told_code(&mut self, kind: &str, label: &str) -> Result<PickupCode, Failed> {
         let mut heard = self.deliveries.heard();
-        let told = |label: &str, heard: &[crate::approval::HandOver]| {
-            let placed = heard
+        let told = |heard: &[crate::approval::HandOver]| {
+            let this = heard
                 .iter()
-                .find(|told| told.kind == "placed" && told.consignment == label);
-            placed.and_then(|told| told.code.clone())
+                .find(|told| told.kind == kind && told.consignment == label);
+            this.and_then(|told| told.code.clone())
         };
-        let waiting = heard.wait_for(|heard| told(label, heard).is_some());
+        let waiting = heard.wait_for(|heard| told(heard).is_some());
         let arrived = timeout(DELIVERY_WITHIN, waiting).await;
-        let code = arrived
-            .ok()
-            .and_then(Result::ok)
-            .and_then(|heard| told(label, &heard));
-        code.ok_or_else(|| Failed::Wrong(format!("no text message with the code for {label}")))
+        let code = arrived.ok().and_then(Result::ok).and_then(|heard| told(&heard));
+        code.ok_or_else(|| Failed::Wrong(format!("no text message ({kind}) with the code for {label}")))
     }
 
     pub(super) async fn collect_by_qr(&mut self, code: &PickupCode) -> Result<u16, Failed> {

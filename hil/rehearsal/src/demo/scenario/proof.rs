@@ -14,7 +14,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Story {
     /// Asks until the answer is there.
-    async fn until<T>(
+    pub(super) async fn until<T>(
         &mut self,
         what: &str,
         mut ask: impl AsyncFnMut(&mut Self) -> Result<Option<T>, Failed>,
