@@ -131,7 +131,8 @@ function draw() {
   let place = 0;
   const hidden = "masked" in box.dataset;
   const open = Math.min(Number(box.dataset.max), Math.max(Number(box.dataset.min), typed.length + 1));
-  const groups = hidden ? [open] : box.dataset.groups.split("-").map(Number);
+  const fours = Array.from({ length: Math.ceil(open / 4) }, (_, group) => Math.min(4, open - 4 * group));
+  const groups = hidden ? fours : box.dataset.groups.split("-").map(Number);
   for (const size of groups) {
     const group = document.createElement("span");
     group.className = "group";
