@@ -33,6 +33,7 @@ struct State {
     operations: u64,
     crash_at: Option<u64>,
     fail_sync_at: Option<u64>,
+    read_only_at: Option<u64>,
     crashed: bool,
     capacity: u64,
 }
@@ -52,6 +53,7 @@ impl SimulatedDisk {
             operations: 0,
             crash_at: None,
             fail_sync_at: None,
+            read_only_at: None,
             crashed: false,
             capacity: 1 << 30,
         };
@@ -74,6 +76,11 @@ impl SimulatedDisk {
     /// The first sync from this operation on fails, once, and loses a part of what it was to make durable for good.
     pub fn fail_sync_at(&self, operation: u64) {
         self.state().fail_sync_at = Some(operation);
+    }
+
+    /// From the operation with this number on nothing can be changed, until the processes are killed or the power comes back.
+    pub fn read_only_at(&self, operation: u64) {
+        self.state().read_only_at = Some(operation);
     }
 
     /// The power goes now.
@@ -107,6 +114,7 @@ impl SimulatedDisk {
     pub fn kill(&self) {
         let mut state = self.state();
         state.locks.clear();
+        state.read_only_at = None;
         state.boot += 1;
     }
 
@@ -119,6 +127,9 @@ impl State {
     /// Counts an operation that changes something; `Ok(true)` when the power goes in the middle of it.
     fn begin(&mut self, boot: u64) -> io::Result<bool> {
         self.alive(boot)?;
+        if self.read_only_at.is_some_and(|at| self.operations + 1 >= at) {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
         self.operations += 1;
         if self.crash_at == Some(self.operations) {
             self.crashed = true;
@@ -186,6 +197,7 @@ impl State {
         self.locks.clear();
         self.crashed = false;
         self.crash_at = None;
+        self.read_only_at = None;
         self.boot += 1;
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rehearsal::{attack, bench, broker, demo, processes, simulation};
+use rehearsal::{attack, bench, broker, crashes, demo, processes, simulation};
 use tracing_subscriber::EnvFilter;
 
 /// The whole locker system on one machine
@@ -19,6 +19,7 @@ enum Command {
     Demo(demo::Arguments),
     Attack(attack::Arguments),
     Broker(broker::Arguments),
+    Crashes(crashes::Arguments),
     Hardware(bench::Arguments),
     Simulate(simulation::Arguments),
     Replay(simulation::ReplayArguments),
@@ -38,14 +39,22 @@ fn main() -> ExitCode {
         Some("become") => return processes::become_another(arguments),
         Some(_) | None => {}
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let command = Arguments::parse().command;
+    // What is damaged on purpose needs no warning.
+    let level = if matches!(command, Command::Crashes(_)) {
+        "off"
+    } else {
+        "warn"
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    match Arguments::parse().command {
+    match command {
         Command::Demo(arguments) => on_runtime(demo::run(arguments)),
         Command::Attack(arguments) => attack::command(&arguments),
+        Command::Crashes(arguments) => crashes::command(&arguments),
         Command::Hardware(arguments) => on_runtime(bench::run(arguments)),
         Command::Broker(arguments) => on_runtime(broker::run(arguments)),
         Command::Simulate(arguments) => simulation::command(&arguments),

@@ -1,7 +1,5 @@
 //! 100,000 events of a cabinet's life, made by its own engine: people hand in, a courier clears, and the year goes by.
 
-use std::any::Any;
-use std::io;
 use std::sync::Arc;
 
 use lockerd::cabinet::Config;
@@ -9,10 +7,12 @@ use lockerd::cabinet::screen::{Action, Screen, Tap, View};
 use lockerd::cabinet::vocabulary::{Dice, Effect, Input, Moment, Monotonic, UnlockOutcome};
 use lockerd::catalogue::Catalogue;
 use lockerd::engine::{Disks, Engine, Run};
-use lockerd::journal::{Disk, DiskFile, Options, RealDisk};
+use lockerd::journal::{Options, RealDisk};
 use lockerd::secrets;
 use lockerd::settings::Settings;
 use office_protocol::{CompartmentId, SigningKey, Start, Timestamp};
+
+use rehearsal::crashes::Hasty;
 
 use crate::place::{COURIER, PIN, Place};
 
@@ -163,58 +163,5 @@ impl Life {
         }
         self.tap(Action::EndRound);
         self.tap(Action::Done);
-    }
-}
-
-/// A real disk that nobody waits for while the history is made: nothing of it is measured.
-struct Hasty(Arc<dyn Disk>);
-
-struct HastyFile(Arc<dyn DiskFile>);
-
-impl Disk for Hasty {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.0.list()
-    }
-    fn create(&self, name: &str, length: u64) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(HastyFile(self.0.create(name, length)?)))
-    }
-    fn open(&self, name: &str, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(HastyFile(self.0.open(name, writable)?)))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.remove(name)
-    }
-    fn sync_directory(&self) -> io::Result<()> {
-        Ok(())
-    }
-    fn free_bytes(&self) -> io::Result<u64> {
-        self.0.free_bytes()
-    }
-    fn lock(&self, name: &str) -> io::Result<Box<dyn Any + Send + Sync>> {
-        self.0.lock(name)
-    }
-    fn place(&self) -> String {
-        self.0.place()
-    }
-}
-
-impl DiskFile for HastyFile {
-    fn length(&self) -> io::Result<u64> {
-        self.0.length()
-    }
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(offset, buffer)
-    }
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, bytes)
-    }
-    fn set_length(&self, length: u64) -> io::Result<()> {
-        self.0.set_length(length)
-    }
-    fn sync(&self) -> io::Result<()> {
-        Ok(())
     }
 }

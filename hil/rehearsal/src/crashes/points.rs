@@ -1,0 +1,149 @@
+//! In memory: hand-overs stopped at every single operation of the disk, and stopped again while they recover.
+
+use std::sync::Arc;
+
+use lockerd::engine::EngineError;
+use lockerd::journal::Options;
+use office_protocol::{Digest, Seq, Tip};
+
+use super::check;
+use super::life::{Ended, Life, World, disks};
+use super::table::Row;
+use crate::disk::SimulatedDisk;
+
+/// Small segments, so that hand-overs roll over many.
+const OPTIONS: Options = Options {
+    segment_bytes: 64 << 10,
+    reserve_bytes: 32 << 10,
+};
+/// Operations of a recovery and of what follows at which the second stop may fall.
+const SECOND_WITHIN: u64 = 23;
+
+const NOTHING: Tip = Tip {
+    seq: Seq::ZERO,
+    hash: Digest::ZERO,
+};
+
+/// How the first stop comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The power goes, and comes back; what was not synced is kept or forgotten, sector by sector.
+    Power,
+    /// A sync fails: the process ends, the page cache stays and shows what may not be on disk. Then the power goes.
+    Sync,
+    /// The file system becomes read-only, as ext4 does when its device fails; the process ends, and later it can be written again.
+    ReadOnly,
+}
+
+/// One cabinet's disk, and what it has promised.
+struct Trial<'a> {
+    world: &'a World,
+    disk: SimulatedDisk,
+    documents: SimulatedDisk,
+    promised: Tip,
+    starts: u64,
+}
+
+impl Trial<'_> {
+    /// Recovers, checks, works; an error of the engine is how a stop shows.
+    fn live(&mut self, rounds: u64) -> Result<(), Ended> {
+        self.starts += 1;
+        let before = self.promised;
+        let mut promised = before;
+        let mut note = |tip: Tip| promised = tip;
+        let disks = disks(Arc::new(self.disk.clone()), Arc::new(self.documents.clone()));
+        let outcome = Life::begin(self.world, disks, OPTIONS, self.starts, &mut note).and_then(|mut life| {
+            let mut reader = life.engine().reader();
+            // The power may have gone meanwhile, which is no fault of the journal.
+            let checked =
+                check::holds(&mut reader, before).and_then(|()| check::replays(&mut reader, life.ledger()));
+            if !self.disk.has_crashed() {
+                checked.map_err(Ended::Wrong)?;
+            }
+            (1..=rounds).try_for_each(|round| {
+                life.round(round)?;
+                life.keep_house()
+            })
+        });
+        self.promised = promised;
+        outcome
+    }
+
+    fn stopped(&mut self, rounds: u64) -> Result<(), String> {
+        match self.live(rounds) {
+            Ok(()) | Err(Ended::Stopped(EngineError::Journal(_))) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn trial(world: &World, seed: u64) -> Trial<'_> {
+    let documents = SimulatedDisk::new(seed);
+    world.furnish(&documents);
+    Trial {
+        world,
+        disk: SimulatedDisk::new(seed),
+        documents,
+        promised: NOTHING,
+        starts: 0,
+    }
+}
+
+/// How many operations so many rounds of hand-overs take.
+pub(super) fn operations(rounds: u64) -> Result<u64, String> {
+    let world = World::new();
+    let mut trial = trial(&world, 0);
+    trial.live(rounds).map_err(|error| error.to_string())?;
+    Ok(trial.disk.operations())
+}
+
+/// Stops at operation `at`, again soon after the restart, then goes on.
+pub(super) fn one(world: &World, stop: Stop, at: u64, subset: u64, rounds: u64) -> Result<(), String> {
+    let mut trial = trial(world, at.wrapping_mul(1_000) + subset);
+    match stop {
+        Stop::Power => trial.disk.crash_at(at),
+        Stop::Sync => trial.disk.fail_sync_at(at),
+        Stop::ReadOnly => trial.disk.read_only_at(at),
+    }
+    trial.stopped(rounds)?;
+    match stop {
+        Stop::Power => trial.disk.restart(),
+        Stop::Sync | Stop::ReadOnly => trial.disk.kill(),
+    }
+    trial
+        .disk
+        .crash_at(trial.disk.operations() + 1 + (at + 7 * subset) % SECOND_WITHIN);
+    trial.stopped(1)?;
+    trial.disk.crash();
+    trial.disk.restart();
+    trial.live(1).map_err(|error| error.to_string())?;
+    trial.disk.crash();
+    trial.disk.restart();
+    check::intact(&trial.disk, trial.promised)?;
+    trial.live(0).map_err(|error| error.to_string())
+}
+
+/// Every operation of the hand-overs, each with so many subsets of what was not synced.
+pub(super) fn every(
+    stop: Stop,
+    rounds: u64,
+    subsets: u64,
+    step: usize,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Row, String> {
+    let world = World::new();
+    let last = operations(rounds)?;
+    let mut row = Row::new(match stop {
+        Stop::Power => "power cut at every write, sync and rename of the hand-overs, and again after it",
+        Stop::ReadOnly => "a disk that becomes read-only at every operation, then a power cut",
+        Stop::Sync => "a sync that fails (EIO) at every operation, then a power cut",
+    });
+    for at in (1..=last).step_by(step) {
+        for subset in 0..subsets {
+            let outcome = one(&world, stop, at, subset, rounds);
+            row.tried(outcome.map_err(|error| format!("{stop:?} at {at}, subset {subset}: {error}")));
+        }
+        progress(at * 100 / last);
+    }
+    Ok(row)
+}
