@@ -17,6 +17,7 @@ mod hardware;
 mod ledger;
 pub mod limits;
 mod placing;
+mod proving;
 mod round;
 pub mod screen;
 mod session;
@@ -59,10 +60,8 @@ pub struct Config {
     pub key: SigningKey,
     /// The office's root, pinned at enrolment.
     pub root: VerifyingKey,
-    /// Its compartments.
+    /// Its compartments, each with its lock.
     pub layout: Vec<CompartmentLayout>,
-    /// Which board each compartment hangs on.
-    pub boards: BTreeMap<CompartmentId, BoardId>,
     /// The service items that it takes without a pass, and how large a compartment they need.
     pub items: BTreeMap<ItemCode, Size>,
 }
@@ -172,6 +171,7 @@ impl Cabinet {
     fn dispatch(&mut self, input: Input) {
         match input {
             Input::Started(startup) => self.start(*startup),
+            Input::TechnicianAtMachine { staff } => self.admit_at_machine(staff),
             Input::Scanned { text } => self.scanned(&text),
             Input::ScanUnreadable => self.scan_unreadable(),
             Input::Tapped(tap) => self.tapped(tap),

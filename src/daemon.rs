@@ -290,7 +290,6 @@ pub(crate) async fn open(
         key: office_protocol::SigningKey::from_secret(&enrolment.key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments.clone(),
-        boards: settings.boards.clone(),
         items: items.map(|item| (item.code().clone(), item.size)).collect(),
     };
     let run = Run {

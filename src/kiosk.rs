@@ -13,6 +13,7 @@ pub mod messages;
 pub mod page;
 mod parts;
 mod past;
+mod proving;
 pub mod qr;
 pub mod samples;
 pub mod server;

@@ -4,12 +4,12 @@ mod fragment;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use firmware_protocol::{Board, Channel, Family, Polarity};
-use office_protocol::event::CompartmentLayout;
+use office_protocol::event::{CompartmentLayout, Wiring};
 use office_protocol::{BoardId, CompartmentId, PortName, TopicRoot};
 use thiserror::Error;
 use toml::Spanned;
@@ -82,10 +82,8 @@ pub struct Settings {
     pub layout: Layout,
     /// The device files of the layout's ports, in its order.
     pub lock_ports: Vec<PortSettings>,
-    /// Every compartment.
+    /// Every compartment with its lock.
     pub compartments: Vec<CompartmentLayout>,
-    /// Which board each hangs on.
-    pub boards: BTreeMap<CompartmentId, BoardId>,
     /// Scanners.
     pub scanners: Vec<Scanner>,
     /// Journal and documents.
@@ -208,15 +206,16 @@ impl Source<'_> {
             secrets: read.cabinet.secrets,
             layout,
             lock_ports,
-            boards: compartments
-                .clone()
-                .map(|place| (place.id, place.board))
-                .collect(),
             compartments: compartments
                 .map(|place| CompartmentLayout {
                     id: place.id,
                     size: place.size,
                     reachable: place.reachable,
+                    wiring: Some(Wiring {
+                        board: place.board,
+                        channel: place.channel,
+                        inverted: place.is_inverted(&read.boards),
+                    }),
                 })
                 .collect(),
             scanners: read
@@ -278,15 +277,11 @@ impl Source<'_> {
                 );
                 self.wrong(entry.span().start, problem)
             })?;
-            let of_board = read
-                .boards
-                .iter()
-                .any(|board| board.get_ref().id == place.board && board.get_ref().inverted);
             locks.push(BusLock {
                 compartment: place.id,
                 board: place.board,
                 channel,
-                polarity: if place.inverted.unwrap_or(of_board) {
+                polarity: if place.is_inverted(&read.boards) {
                     Polarity::Inverted
                 } else {
                     Polarity::AsDocumented

@@ -25,6 +25,8 @@ pub enum Purpose {
     Reported,
     /// A cabinet's receipt for a citizen.
     Receipt,
+    /// A cabinet's report of which lock opens which door.
+    Commissioning,
     /// The office's position.
     Position,
     /// Where a cabinet's history ends, as the office has it.
@@ -49,6 +51,7 @@ impl Purpose {
             Self::Reply => "reply",
             Self::Reported => "reported",
             Self::Receipt => "receipt",
+            Self::Commissioning => "commissioning",
             Self::Position => "position",
             Self::History => "history",
             Self::Command => "command",

@@ -45,6 +45,9 @@ pub struct CompartmentState {
     pub item: Option<bool>,
     /// Out of service.
     pub withdrawn: bool,
+    /// Nobody has shown yet that its lock opens its door: nothing is put in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// What a compartment holds.

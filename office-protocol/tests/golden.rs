@@ -152,6 +152,11 @@ fn events() -> Vec<(&'static str, Value)> {
             json!({ "compartment": 3, "reason": "dirty" }),
         ),
         ("compartment-returned", json!({ "compartment": 3 })),
+        (
+            "channel-proven",
+            json!({ "compartment": 3, "wiring": { "board": 1, "channel": 5, "inverted": true }, "staff": "t-1" }),
+        ),
+        ("board-replaced", json!({ "board": 1, "staff": "t-1" })),
         ("tries-counted", json!({ "tries": 5, "day": 20_484 })),
         ("pass-used", json!({ "pass": "p-1", "expires": TIME })),
         ("pass-refused", json!({ "pass": "p-1", "reason": "expired" })),
@@ -383,6 +388,15 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         "mains": false,
         "alarms": [{ "alarm": "address-shared" }, { "alarm": "tampered" }, { "alarm": "on-battery" }],
     });
+    let unproven = json!({
+        "start": START, "seq": "12", "time": TIME,
+        "compartments": [
+            { "id": 1, "size": "small", "occupancy": "free", "open": false, "withdrawn": false, "unproven": true },
+        ],
+        "boards": [{ "id": 1, "answering": true }],
+        "ports_lost": [],
+        "alarms": [{ "alarm": "unproven" }],
+    });
     let position = |answers: Value| {
         let mut position = json!({ "start": START, "branch": 0, "seq": "12", "hash": DIGEST });
         if !answers.is_null() {
@@ -421,6 +435,7 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         ("state/hardware.json".into(), written::<CabinetState>(hardware)),
         ("history/history.json".into(), history.bytes.clone()),
         ("history/file.jsonl".into(), file.into_bytes()),
+        ("state/unproven.json".into(), written::<CabinetState>(unproven)),
         ("position/position.json".into(), position(Value::Null)),
         ("position/answer.json".into(), position(json!(16_777_217))),
         ("message/message.json".into(), message.to_bytes().unwrap()),
@@ -451,6 +466,11 @@ fn formats() -> Vec<(String, Vec<u8>)> {
     all.push((
         "event/unlock-failed.resting.json".into(),
         event("unlock-failed", &resting).to_bytes(),
+    ));
+    let wired = json!({ "compartments": [{ "id": 1, "size": "small", "reachable": true, "wiring": { "board": 1, "channel": 5, "inverted": false } }] });
+    all.push((
+        "event/layout-changed.wired.json".into(),
+        event("layout-changed", &wired).to_bytes(),
     ));
     for (name, action) in actions() {
         let command = json!({ "number": 9, "start": START, "issued": TIME, "expires": TIME, "operator": "o-1", "action": action });

@@ -75,6 +75,8 @@ pub struct CabinetRow {
     pub free: usize,
     /// Ones that nobody knows the content of.
     pub unconfirmed: usize,
+    /// Compartments whose lock nobody has proven: nothing is put in there.
+    pub unproven: usize,
     /// Alarms that stand.
     pub alarms: usize,
 }

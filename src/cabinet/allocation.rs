@@ -1,4 +1,4 @@
-//! Which compartment is offered: the smallest that fits, free beyond doubt, reachable where that is wished.
+//! Which compartment is offered: the smallest that fits, proven, free beyond doubt, reachable where that is wished.
 
 use std::collections::BTreeMap;
 
@@ -26,13 +26,13 @@ fn is_free(place: &Compartment) -> bool {
         && place.open == Some(false)
 }
 
-/// Every compartment that may be offered: empty beyond doubt, door seen closed since the start, board answering.
+/// Every compartment that may be offered: its lock proven, empty beyond doubt, door seen closed since the start, board answering.
 pub(super) fn free<'a>(
     ledger: &'a Ledger,
     seen_closed: &'a BTreeMap<CompartmentId, bool>,
 ) -> impl Iterator<Item = (CompartmentId, &'a Compartment)> {
     let places = ledger.compartments.iter().map(|(id, place)| (*id, place));
-    places.filter(|(id, place)| is_free(place) && seen_closed.get(id) == Some(&true))
+    places.filter(|(id, place)| is_free(place) && seen_closed.get(id) == Some(&true) && ledger.is_proven(*id))
 }
 
 impl Cabinet {

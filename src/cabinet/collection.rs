@@ -174,7 +174,8 @@ impl Cabinet {
             VisitPurpose::Collection
             | VisitPurpose::DropOff
             | VisitPurpose::Placing
-            | VisitPurpose::Inspection => {
+            | VisitPurpose::Inspection
+            | VisitPurpose::Proving => {
                 self.session.stage = Stage::Done(Done::Collected);
             }
         }
@@ -198,7 +199,10 @@ impl Cabinet {
         self.doubt(visit, DoubtReason::Disputed);
         self.settle(visit, VisitOutcome::Unconfirmed);
         match running.purpose {
-            VisitPurpose::Clearing | VisitPurpose::Recall | VisitPurpose::Inspection => {
+            VisitPurpose::Clearing
+            | VisitPurpose::Recall
+            | VisitPurpose::Inspection
+            | VisitPurpose::Proving => {
                 self.skip_in_round(visit, compartment, running.purpose);
             }
             VisitPurpose::DropOff

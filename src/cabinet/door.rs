@@ -55,6 +55,7 @@ impl Cabinet {
             .and_then(|place| place.visit);
         let pulsed = visit.filter(|visit| self.visit(*visit).is_some_and(|running| running.pulses > 0));
         match pulsed {
+            Some(visit) if self.is_proving(visit) => self.proving_read(visit, open),
             Some(visit) if open => self.door_opened(visit, compartment),
             Some(visit) if known == Some(true) => self.door_closed(visit, compartment),
             Some(_) | None if known == Some(open) => {}
@@ -197,7 +198,9 @@ impl Cabinet {
             return;
         };
         let (compartment, pulses) = (running.compartment, running.pulses);
-        if open {
+        if open && self.is_proving(visit) {
+            self.sensor_did_not_follow(visit);
+        } else if open {
             self.fail_open_pulse(visit);
             self.raise(Alarm::SensorBroken, Some(compartment));
             self.phase(visit, Phase::Open { by_word: true });

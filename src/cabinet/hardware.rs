@@ -1,18 +1,17 @@
 //! What boards, ports and devices say of themselves: what is gone, what was tampered with, what feeds the cabinet.
 
 use office_protocol::event::Alarm;
-use office_protocol::{BoardId, EventBody, PortName};
+use office_protocol::{BoardId, CompartmentId, EventBody, PortName};
 
 use super::Cabinet;
 
 impl Cabinet {
     pub(super) fn board_lost(&mut self, board: BoardId) {
         if self.boards_lost.insert(board) {
-            let boards = &self.config.boards;
-            self.seen_closed
-                .retain(|compartment, _| boards.get(compartment) != Some(&board));
-            self.items_seen
-                .retain(|compartment, _| boards.get(compartment) != Some(&board));
+            let ledger = &self.ledger;
+            let elsewhere = |compartment: &CompartmentId| ledger.board_of(*compartment) != Some(board);
+            self.seen_closed.retain(|compartment, _| elsewhere(compartment));
+            self.items_seen.retain(|compartment, _| elsewhere(compartment));
             self.diagnose(EventBody::BoardLost { board });
             self.raise(Alarm::BoardLost, None);
         }

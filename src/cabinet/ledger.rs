@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use office_protocol::document::DocumentName;
 use office_protocol::event::{
     Authority, Clock, CodeHashes, Complaint, DoubtReason, KeyedHash, SecondFactor, Size, UnlockFailure,
-    VisitPurpose, WithdrawReason,
+    VisitPurpose, Wiring, WithdrawReason,
 };
 use office_protocol::state::StandingAlarm;
 use office_protocol::{
@@ -13,6 +13,8 @@ use office_protocol::{
     PassId, PersonId, Reply, Seq, Start, Timestamp, Tip,
 };
 use serde::{Deserialize, Serialize};
+
+mod wiring;
 
 use super::limits::{HOUR_MS, REPLIES_MAX, RETIRED_MAX, USED_PASSES_MAX};
 
@@ -25,6 +27,9 @@ pub struct Compartment {
     pub reachable: bool,
     /// Still in the settings; one that is not is kept as long as something is inside.
     pub built: bool,
+    /// Its lock; none where a version before commissioning has laid it out.
+    #[serde(default)]
+    pub wiring: Option<Wiring>,
     /// The door, as last journaled: open or not; none before the first reading.
     pub open: Option<bool>,
     /// What is inside, or may be.
@@ -132,6 +137,9 @@ pub struct Ledger {
     pub floor: Timestamp,
     /// All compartments.
     pub compartments: BTreeMap<CompartmentId, Compartment>,
+    /// Which lock was seen to open which door. A compartment is proven while that is the lock it has.
+    #[serde(default)]
+    pub proofs: BTreeMap<CompartmentId, Wiring>,
     /// All consignments.
     pub consignments: BTreeMap<ConsignmentId, Consignment>,
     /// All visits that run, by their number.
@@ -167,6 +175,7 @@ impl Default for Ledger {
             identity: None,
             floor: Timestamp::default(),
             compartments: BTreeMap::new(),
+            proofs: BTreeMap::new(),
             consignments: BTreeMap::new(),
             visits: BTreeMap::new(),
             tries: Tries::default(),
@@ -388,6 +397,10 @@ impl Ledger {
                 self.at(*compartment, |place| place.withdrawn = Some(*reason))
             }
             E::CompartmentReturned { compartment } => self.at(*compartment, |place| place.withdrawn = None),
+            E::ChannelProven {
+                compartment, wiring, ..
+            } => self.prove(*compartment, *wiring),
+            E::BoardReplaced { board, .. } => self.proofs.retain(|_, proven| proven.board != *board),
             E::TriesCounted { tries, day } => {
                 self.tries = Tries {
                     count: *tries,
@@ -450,27 +463,6 @@ impl Ledger {
         }
     }
 
-    fn lay_out(&mut self, layout: &[office_protocol::event::CompartmentLayout]) {
-        for place in self.compartments.values_mut() {
-            place.built = false;
-        }
-        for built in layout {
-            let place = self.compartments.entry(built.id).or_insert(Compartment {
-                size: built.size,
-                reachable: built.reachable,
-                built: true,
-                open: None,
-                consignment: None,
-                doubt: None,
-                withdrawn: None,
-                visit: None,
-            });
-            (place.size, place.reachable, place.built) = (built.size, built.reachable, true);
-        }
-        self.compartments
-            .retain(|_, place| place.built || place.consignment.is_some() || place.visit.is_some());
-    }
-
     fn supersede_code(&mut self, authority: &Authority, consignment: Option<&ConsignmentId>) {
         let Authority::Pass {
             generation: Some(generation),
@@ -530,7 +522,8 @@ impl Ledger {
                 | VisitPurpose::Clearing
                 | VisitPurpose::Collection
                 | VisitPurpose::Recall
-                | VisitPurpose::Inspection,
+                | VisitPurpose::Inspection
+                | VisitPurpose::Proving,
             )
             | None => {}
         }

@@ -41,6 +41,8 @@ pub const SPARE_DIGITS: usize = 4;
 pub const RETIRED_MAX: usize = 256;
 /// Replies that are remembered, to say them again.
 pub const REPLIES_MAX: usize = 32;
+/// Proofs that are remembered at most: more than any cabinet has doors.
+pub const PROOFS_MAX: usize = 4_096;
 /// Used passes that are remembered at most; the soonest to expire go first.
 pub const USED_PASSES_MAX: usize = 4_096;
 /// One hour.

@@ -10,7 +10,7 @@ use super::session::Stage;
 use super::visit::Grant;
 
 impl Cabinet {
-    fn belongs(&self, purpose: VisitPurpose, place: &Compartment) -> bool {
+    fn belongs(&self, purpose: VisitPurpose, id: CompartmentId, place: &Compartment) -> bool {
         let inside = place
             .consignment
             .as_ref()
@@ -24,6 +24,7 @@ impl Cabinet {
             }),
             // Disputed ones too: only somebody who looks can say that a compartment is empty, or holds what nobody knows of.
             VisitPurpose::Inspection => place.doubt.is_some(),
+            VisitPurpose::Proving => self.is_to_prove(id, place),
             VisitPurpose::DropOff
             | VisitPurpose::TakeBack
             | VisitPurpose::Placing
@@ -40,7 +41,7 @@ impl Cabinet {
                 .as_ref()
                 .and_then(|id| self.ledger.consignments.get(id));
             let busy = place.visit.is_some() || skipped.is_some_and(|skipped| skipped.contains(id));
-            (!busy && self.belongs(purpose, place)).then(|| RoundRow {
+            (!busy && self.belongs(purpose, *id, place)).then(|| RoundRow {
                 compartment: *id,
                 consignment: place.consignment.clone(),
                 since: inside.map_or(self.ledger.floor, |inside| inside.since),
@@ -80,6 +81,9 @@ impl Cabinet {
             compartment: row.compartment,
             consignment: row.consignment.clone(),
         };
+        if purpose == VisitPurpose::Proving && !self.begin_proving(grant.compartment) {
+            return;
+        }
         let visit = self.grant(grant.body(), Vec::new());
         self.session.drop_off.envelope = None;
         self.session.stage = Stage::Door { visit };
@@ -136,7 +140,7 @@ impl Cabinet {
         }
     }
 
-    /// Staff looked: what should be inside is.
+    /// Staff looked: what should be inside is, or something else.
     pub(super) fn looked(&mut self, visit: Seq, found: Found) {
         let (Some(running), Some(staff)) = (self.ledger.visits.get(&visit).cloned(), self.staff_at_work())
         else {
@@ -171,7 +175,7 @@ impl Cabinet {
         self.clear(Alarm::Dispute, Some(compartment));
         self.clear(Alarm::DoorForced, Some(compartment));
         self.settle(visit, VisitOutcome::Done);
-        self.round_advanced(VisitPurpose::Inspection);
+        self.round_advanced(running.purpose);
     }
 }
 

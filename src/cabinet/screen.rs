@@ -1,13 +1,16 @@
 //! What may be shown, and what may be touched there. The kiosk turns a [`View`] into a page and a finger into a [`Tap`].
 
 use office_protocol::document::Nearby;
-use office_protocol::event::{
-    Complaint, MoveReason, PassRefusal, Size, StaffRole, Subject, VisitPurpose, WithdrawReason,
+use office_protocol::event::{PassRefusal, Size, StaffRole, Subject, VisitPurpose, WithdrawReason};
+use office_protocol::{
+    ApplicationId, BoardId, CabinetId, CompartmentId, ConsignmentId, ItemCode, StaffId, Timestamp,
 };
-use office_protocol::{ApplicationId, CabinetId, CompartmentId, ConsignmentId, ItemCode, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::vocabulary::Monotonic;
+
+mod action;
+pub use action::{Action, Tap};
 
 /// One conversation at the screen; a new number each time somebody else may stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -70,6 +73,8 @@ pub enum Notice {
     DoorsUnreachable,
     /// No free compartment.
     Full,
+    /// No compartment whose lock has been proven.
+    Unproven,
     /// No drop-offs: the disk is nearly full.
     DropOffsRefused,
     /// The time may be wrong.
@@ -217,7 +222,7 @@ pub enum Screen {
         wait_until: Option<Monotonic>,
     },
     /// Staff: what there is to do. Taps: [`Action::StartClearing`], [`Action::StartPlacing`], [`Action::StartRecall`],
-    /// [`Action::StartInspection`], [`Action::StartLookUp`], [`Action::Done`].
+    /// [`Action::StartInspection`], [`Action::StartProving`], [`Action::StartLookUp`], [`Action::Done`].
     StaffHome {
         /// Who.
         staff: StaffId,
@@ -229,12 +234,14 @@ pub enum Screen {
         to_recall: u16,
         /// Compartments in doubt.
         unconfirmed: u16,
+        /// Locks that this person is to prove.
+        to_prove: u16,
         /// Free compartments: small, medium, large.
         free: [u16; 3],
     },
     /// Staff: a list to go through door by door. Taps: [`Action::OpenNext`], [`Action::OpenThis`], [`Action::EndRound`].
     Round {
-        /// Clearing, recall or inspection.
+        /// Clearing, recall, inspection or proving.
         purpose: VisitPurpose,
         /// What is left to do.
         rows: Vec<RoundRow>,
@@ -255,6 +262,13 @@ pub enum Screen {
         /// The label.
         consignment: ConsignmentId,
     },
+    /// Staff prove a lock, and its sensor has moved: which door has opened? Taps: [`Action::OpenedDoor`], [`Action::No`] (none).
+    WhichDoor {
+        /// The door that the settings name.
+        work: DoorWork,
+        /// All that it could be.
+        doors: Vec<CompartmentId>,
+    },
     /// Staff looked into a compartment: what is inside? Taps: [`Action::Inside`], [`Action::Empty`], [`Action::Foreign`],
     /// [`Action::Reopen`].
     WhatIsInside {
@@ -262,7 +276,7 @@ pub enum Screen {
         work: DoorWork,
     },
     /// Technician: every compartment. Taps: [`Action::OpenThis`], [`Action::Withdraw`], [`Action::ReturnToService`],
-    /// [`Action::Done`].
+    /// [`Action::ReplaceBoard`], [`Action::Done`].
     Compartments {
         /// All of them.
         rows: Vec<CompartmentRow>,
@@ -388,154 +402,10 @@ pub struct CompartmentRow {
     pub occupied: bool,
     /// Out of service.
     pub withdrawn: Option<WithdrawReason>,
+    /// Its board.
+    pub board: Option<BoardId>,
+    /// Somebody saw that its lock opens its door.
+    pub proven: bool,
     /// Its board does not answer.
     pub unreachable: bool,
-}
-
-/// A finger on the screen. Stale ones (another session or revision) are ignored.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tap {
-    /// The session that was shown.
-    pub session: SessionId,
-    /// The revision that was shown.
-    pub revision: u64,
-    /// What was touched.
-    pub action: Action,
-}
-
-impl std::fmt::Debug for Tap {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "tap in session {} at revision {}",
-            self.session.0, self.revision
-        )
-    }
-}
-
-/// What can be touched. No `Debug`: digits and phone numbers are in it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "kebab-case")]
-pub enum Action {
-    /// Show it otherwise.
-    Appear {
-        /// How.
-        appearance: Appearance,
-    },
-    /// A person is wanted.
-    Help,
-    /// Back to what was before, or home.
-    Back,
-    /// Finished: home.
-    Done,
-    /// Home: type a code.
-    StartCollection,
-    /// Home: hand in without a pass.
-    StartDropOff,
-    /// Digits of a code, a second factor or a PIN.
-    Digits {
-        /// Them.
-        digits: String,
-    },
-    /// A service item.
-    ChooseItem {
-        /// Which.
-        item: ItemCode,
-    },
-    /// A phone number.
-    Phone {
-        /// It.
-        phone: String,
-    },
-    /// No phone number.
-    SkipPhone,
-    /// Another size.
-    ChooseSize {
-        /// Which.
-        size: Size,
-    },
-    /// Go on.
-    Accept {
-        /// Only a door within everybody's reach.
-        #[serde(default)]
-        reachable: bool,
-    },
-    /// The door is open, or is not.
-    DoorIsOpen {
-        /// Which of the two.
-        open: bool,
-    },
-    /// I have closed it (but the sensor does not see it).
-    DoorIsClosed,
-    /// Give me another door.
-    AnotherDoor {
-        /// Why.
-        reason: MoveReason,
-    },
-    /// Yes.
-    Yes,
-    /// No.
-    No,
-    /// Open the same door again.
-    Reopen,
-    /// Something is wrong with it.
-    Complain {
-        /// What.
-        complaint: Complaint,
-    },
-    /// Fill another compartment.
-    Another,
-    /// Open the next of my doors.
-    Next,
-    /// Rate, 1 to 5.
-    Rate {
-        /// So many stars.
-        stars: u8,
-    },
-    /// Not yet gone.
-    MoreTime,
-    /// Staff: clear.
-    StartClearing,
-    /// Staff: place.
-    StartPlacing,
-    /// Staff: recall.
-    StartRecall,
-    /// Staff: look into what is in doubt.
-    StartInspection,
-    /// Staff: look something up.
-    StartLookUp,
-    /// Staff: what happened to this?
-    LookUp {
-        /// What.
-        about: Subject,
-    },
-    /// Staff: the next of the round.
-    OpenNext,
-    /// Staff: this one.
-    OpenThis {
-        /// Which.
-        compartment: CompartmentId,
-    },
-    /// Courier: the last one was a mistake.
-    UndoLast,
-    /// Staff: the round is over.
-    EndRound,
-    /// Staff: what should be inside is.
-    Inside,
-    /// Staff: nothing is inside.
-    Empty,
-    /// Staff: something that nobody knows of is inside.
-    Foreign,
-    /// Technician: out of service.
-    Withdraw {
-        /// Which.
-        compartment: CompartmentId,
-        /// Why.
-        reason: WithdrawReason,
-    },
-    /// Technician: back in service.
-    ReturnToService {
-        /// Which.
-        compartment: CompartmentId,
-    },
 }

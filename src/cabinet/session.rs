@@ -8,6 +8,7 @@ use office_protocol::{
 };
 use zeroize::Zeroizing;
 
+use super::proving::Proving;
 use super::screen::{Appearance, Done, DoorWork, LabelProblem, ScanProblem, SessionId, Trouble};
 use super::vocabulary::Monotonic;
 
@@ -111,6 +112,8 @@ pub(super) struct Session {
     pub(super) right: Option<Authority>,
     pub(super) drop_off: DropOff,
     pub(super) at_work: Option<AtWork>,
+    /// What was seen so far of the lock that is being proven.
+    pub(super) proving: Option<Proving>,
 }
 
 impl Session {
@@ -128,6 +131,7 @@ impl Session {
             right: None,
             drop_off: DropOff::default(),
             at_work: None,
+            proving: None,
         }
     }
 

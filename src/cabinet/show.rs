@@ -1,5 +1,7 @@
 //! What is shown: the screen that follows from session and ledger, the notices above it, and the state that operators see.
 
+use std::collections::BTreeSet;
+
 use office_protocol::event::{SecondFactorKind, Size, VisitPurpose};
 use office_protocol::state::{BoardState, CabinetState, CompartmentState, Occupancy};
 use office_protocol::{BoardId, Seq};
@@ -64,6 +66,7 @@ impl Cabinet {
 
     fn notices(&self) -> Vec<Notice> {
         let full = free(&self.ledger, &self.seen_closed).next().is_none();
+        let unproven = full && self.ledger.unproven().next().is_some();
         let all = [
             (!self.online, Notice::Offline),
             (!self.peripherals_lost.is_empty(), Notice::ScannerLost),
@@ -71,7 +74,8 @@ impl Cabinet {
                 !self.boards_lost.is_empty() || !self.ports_lost.is_empty(),
                 Notice::DoorsUnreachable,
             ),
-            (full, Notice::Full),
+            (full && !unproven, Notice::Full),
+            (unproven, Notice::Unproven),
             (self.space > Space::Plenty, Notice::DropOffsRefused),
             (!self.moment.trusted, Notice::ClockUntrusted),
         ];
@@ -232,6 +236,9 @@ impl Cabinet {
             };
         };
         match at.phase {
+            Phase::Open { .. } | Phase::Closed { .. } if self.is_proving(visit) => {
+                self.proving_screen(visit, work)
+            }
             Phase::Granted => match &self.session.drop_off.slip {
                 Some(slip) => Screen::Slip {
                     reference: work
@@ -256,7 +263,7 @@ impl Cabinet {
             },
             Phase::Closed { .. } => match work.purpose {
                 VisitPurpose::DropOff | VisitPurpose::Placing => Screen::IsItInside(work),
-                VisitPurpose::Inspection => Screen::WhatIsInside { work },
+                VisitPurpose::Inspection | VisitPurpose::Proving => Screen::WhatIsInside { work },
                 VisitPurpose::TakeBack
                 | VisitPurpose::Clearing
                 | VisitPurpose::Collection
@@ -290,6 +297,7 @@ impl Cabinet {
             to_clear: count(VisitPurpose::Clearing),
             to_recall: count(VisitPurpose::Recall),
             unconfirmed: count(VisitPurpose::Inspection),
+            to_prove: count(VisitPurpose::Proving),
             free: sizes,
         }
     }
@@ -301,11 +309,12 @@ impl Cabinet {
             open: self.seen_closed.get(id).map(|closed| !closed),
             occupied: place.consignment.is_some() || place.doubt.is_some(),
             withdrawn: place.withdrawn,
+            board: self.ledger.board_of(*id),
+            proven: self.ledger.is_proven(*id),
             unreachable: self
-                .config
-                .boards
-                .get(id)
-                .is_some_and(|board| self.boards_lost.contains(board)),
+                .ledger
+                .board_of(*id)
+                .is_some_and(|board| self.boards_lost.contains(&board)),
         };
         self.ledger.compartments.iter().map(row).collect()
     }
@@ -319,10 +328,10 @@ impl Cabinet {
             open: self.seen_closed.get(id).map(|closed| !closed),
             item: self.items_seen.get(id).copied(),
             withdrawn: place.withdrawn.is_some(),
+            unproven: place.built && !self.ledger.is_proven(*id),
         };
-        let mut boards: Vec<BoardId> = self.config.boards.values().copied().collect();
-        boards.sort();
-        boards.dedup();
+        let places = self.ledger.compartments.keys();
+        let boards: BTreeSet<BoardId> = places.filter_map(|id| self.ledger.board_of(*id)).collect();
         let board = |id| BoardState {
             id,
             answering: !self.boards_lost.contains(&id),

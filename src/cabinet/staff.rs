@@ -38,21 +38,40 @@ impl Cabinet {
             if role == StaffRole::Technician {
                 self.clear(Alarm::Tampered, None); // who could see what was done is there
             }
-            self.session.at_work = Some(AtWork {
-                staff,
-                role,
-                done: 0,
-                skipped: BTreeSet::new(),
-                pending: None,
-                undoing: false,
-            });
-            self.session.stage = Stage::StaffHome;
+            self.begin_work(staff, role);
         } else {
             self.count_try();
             if let Stage::Pin { wrong, .. } = &mut self.session.stage {
                 *wrong = true;
             }
         }
+    }
+
+    fn begin_work(&mut self, staff: StaffId, role: StaffRole) {
+        self.session.at_work = Some(AtWork {
+            staff,
+            role,
+            done: 0,
+            skipped: BTreeSet::new(),
+            pending: None,
+            undoing: false,
+        });
+        self.session.stage = Stage::StaffHome;
+    }
+
+    /// A new cabinet, which the office has not told who its technicians are: whoever has the controller's keys has every other way
+    /// in as well, and begins here so that the journal knows.
+    pub(super) fn admit_at_machine(&mut self, staff: StaffId) {
+        let mut members = self.authority.staff.members.iter();
+        if members.any(|member| member.roles.contains(&TECHNICIAN)) {
+            return;
+        }
+        self.renew_session();
+        self.record(EventBody::StaffAdmitted {
+            staff: staff.clone(),
+            role: TECHNICIAN,
+        });
+        self.begin_work(staff, TECHNICIAN);
     }
 
     pub(super) fn may(&self, role: StaffRole) -> bool {

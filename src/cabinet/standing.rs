@@ -1,4 +1,5 @@
-//! Alarms that stand for as long as something is so: the clock cannot be believed, and there is no room for the next person.
+//! Alarms that stand for as long as something is so: the clock cannot be believed, there is no room for the next person, or nobody
+//! has shown yet which door a lock opens.
 
 use office_protocol::event::Alarm;
 
@@ -16,9 +17,12 @@ impl Cabinet {
                 && place.withdrawn.is_none()
                 && place.visit.is_none()
         };
-        let mut built = self.ledger.compartments.values().filter(|place| place.built);
-        let full = built.clone().next().is_some() && !built.any(room);
+        let built = self.ledger.compartments.iter().filter(|(_, place)| place.built);
+        let mut usable = built.filter(|(id, _)| self.ledger.is_proven(**id));
+        let full = usable.clone().next().is_some() && !usable.any(|(_, place)| room(place));
+        let unproven = self.ledger.unproven().next().is_some();
         self.stands(full, Alarm::CabinetFull);
+        self.stands(unproven, Alarm::Unproven);
     }
 
     fn stands(&mut self, holds: bool, alarm: Alarm) {

@@ -1,7 +1,7 @@
 //! A start: what the last run left half done becomes a state that a person can resolve; no pulse is repeated.
 
 use office_protocol::document::{DocumentName, DocumentRefusal};
-use office_protocol::event::{Alarm, DoubtReason, VisitOutcome};
+use office_protocol::event::{Alarm, CompartmentLayout, DoubtReason, VisitOutcome};
 use office_protocol::{CompartmentId, ConsignmentId, Digest, EventBody, Seq, Signed, Timestamp};
 
 use super::vocabulary::{Effect, Moment, Startup, Step};
@@ -76,17 +76,15 @@ impl Cabinet {
 
     fn lay_out(&mut self) {
         let built = self.ledger.compartments.iter().filter(|(_, place)| place.built);
-        let known: Vec<_> = built
-            .map(|(id, place)| (*id, place.size, place.reachable))
-            .collect();
+        let known = built.map(|(id, place)| CompartmentLayout {
+            id: *id,
+            size: place.size,
+            reachable: place.reachable,
+            wiring: place.wiring,
+        });
         let mut layout = self.config.layout.clone();
         layout.sort_by_key(|place| place.id);
-        if known
-            != layout
-                .iter()
-                .map(|place| (place.id, place.size, place.reachable))
-                .collect::<Vec<_>>()
-        {
+        if known.collect::<Vec<_>>() != layout {
             self.record(EventBody::LayoutChanged { compartments: layout });
         }
     }

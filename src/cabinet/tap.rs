@@ -126,6 +126,7 @@ impl Cabinet {
                 Action::OpenThis { compartment } => self.open_empty(compartment),
                 Action::Withdraw { compartment, reason } => self.withdraw(compartment, reason),
                 Action::ReturnToService { compartment } => self.return_to_service(compartment),
+                Action::ReplaceBoard { board } => self.replace_board(board),
                 Action::Done | Action::Back => self.session.stage = Stage::StaffHome,
                 _ => {}
             },
@@ -158,6 +159,7 @@ impl Cabinet {
             }
             Action::StartInspection if courier => self.begin_round(VisitPurpose::Inspection),
             Action::StartInspection => self.session.stage = Stage::Compartments,
+            Action::StartProving => self.begin_round(VisitPurpose::Proving),
             Action::StartLookUp => self.session.stage = Stage::History(None),
             _ => self.leave(&action),
         }
@@ -175,6 +177,14 @@ impl Cabinet {
             (Phase::Granted, Action::Accept { .. }) => self.pulse(visit),
             (Phase::Granted, Action::Back | Action::Done) => self.end_session(),
             (Phase::Asking, Action::DoorIsOpen { open }) => self.door_is_open(visit, open),
+            (Phase::Open { .. } | Phase::Closed { .. }, Action::OpenedDoor { compartment })
+                if self.is_proving(visit) =>
+            {
+                self.door_named(visit, compartment);
+            }
+            (Phase::Open { .. } | Phase::Closed { .. }, Action::No) if self.asks_which_door(visit) => {
+                self.sensor_did_not_follow(visit);
+            }
             (Phase::Open { .. }, Action::AnotherDoor { reason })
                 if matches!(purpose, VisitPurpose::DropOff | VisitPurpose::Placing) && !undoing =>
             {
@@ -190,7 +200,8 @@ impl Cabinet {
                 VisitPurpose::DropOff
                 | VisitPurpose::TakeBack
                 | VisitPurpose::Placing
-                | VisitPurpose::Inspection => {}
+                | VisitPurpose::Inspection
+                | VisitPurpose::Proving => {}
             },
             (Phase::Closed { .. }, Action::Reopen) => self.pulse(visit),
             (Phase::Closed { .. }, answer) => self.answered(visit, purpose, &answer),
@@ -204,9 +215,15 @@ impl Cabinet {
             (VisitPurpose::DropOff, Action::No) => self.not_put_in(visit),
             (VisitPurpose::Placing, Action::Yes) => self.undone(visit, true),
             (VisitPurpose::Placing, Action::No) => self.undone(visit, false),
-            (VisitPurpose::Inspection, Action::Inside) => self.looked(visit, Found::Inside),
-            (VisitPurpose::Inspection, Action::Empty) => self.looked(visit, Found::Empty),
-            (VisitPurpose::Inspection, Action::Foreign) => self.looked(visit, Found::Foreign),
+            (VisitPurpose::Inspection | VisitPurpose::Proving, Action::Inside) => {
+                self.looked(visit, Found::Inside)
+            }
+            (VisitPurpose::Inspection | VisitPurpose::Proving, Action::Empty) => {
+                self.looked(visit, Found::Empty)
+            }
+            (VisitPurpose::Inspection | VisitPurpose::Proving, Action::Foreign) => {
+                self.looked(visit, Found::Foreign)
+            }
             (
                 VisitPurpose::TakeBack
                 | VisitPurpose::Collection
@@ -219,6 +236,9 @@ impl Cabinet {
     }
 
     fn closed_by_word(&mut self, visit: Seq) {
+        if self.is_proving(visit) {
+            return self.sensor_did_not_follow(visit);
+        }
         if let Some(compartment) = self.visit(visit).map(|running| running.compartment) {
             self.raise(office_protocol::event::Alarm::SensorBroken, Some(compartment));
         }

@@ -71,7 +71,7 @@ impl Cabinet {
         self.pulsed.insert(compartment, self.moment.now);
         self.phase(visit, Phase::Opening);
         // A door that reads open already is pulsed all the same (a sensor never suppresses an unlock), and counts as open.
-        if self.seen_closed.get(&compartment) == Some(&false) {
+        if self.seen_closed.get(&compartment) == Some(&false) && !self.is_proving(visit) {
             self.door_opened(visit, compartment);
         }
     }
@@ -172,7 +172,10 @@ impl Cabinet {
                 self.move_visit(visit, MoveReason::NotOpened);
             }
             VisitPurpose::TakeBack | VisitPurpose::Collection => self.sorry_stuck(visit),
-            VisitPurpose::Clearing | VisitPurpose::Recall | VisitPurpose::Inspection => {
+            VisitPurpose::Clearing
+            | VisitPurpose::Recall
+            | VisitPurpose::Inspection
+            | VisitPurpose::Proving => {
                 self.settle(visit, VisitOutcome::NotOpened);
                 self.command_ended(&running, false);
                 self.skip_in_round(visit, running.compartment, running.purpose);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use office_protocol::document::DocumentName;
 use office_protocol::event::{Damage, KeyOrigin, TamperSource};
 use office_protocol::{
-    BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, Start, Timestamp,
+    BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, StaffId, Start, Timestamp,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -72,6 +72,11 @@ pub struct Moment {
 pub enum Input {
     /// First input of every start, after the ledger was restored.
     Started(Box<Startup>),
+    /// Somebody works at the controller itself, with the daemon stopped: a technician, for as long as the office has named none.
+    TechnicianAtMachine {
+        /// What the journal calls them.
+        staff: StaffId,
+    },
     /// A code was read.
     Scanned {
         /// At most 2,000 printable characters.

@@ -21,13 +21,13 @@ fn config() -> Config {
         id: CompartmentId(id),
         size: Size::Small,
         reachable: true,
+        wiring: None,
     };
     Config {
         id: "TEST-1".parse().unwrap(),
         key: SigningKey::from_secret(&[7; 32]),
         root: SigningKey::from_secret(&[8; 32]).verifying_key(),
         layout: (1..=4).map(place).collect(),
-        boards: BTreeMap::new(),
         items: BTreeMap::new(),
     }
 }

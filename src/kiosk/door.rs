@@ -54,6 +54,7 @@ pub(super) fn door_open(
         VisitPurpose::TakeBack => M::TakeBackOut,
         VisitPurpose::Clearing | VisitPurpose::Recall => M::ClearOut,
         VisitPurpose::Inspection => M::LookInside,
+        VisitPurpose::Proving => M::CloseToProve,
     };
     let way_out = way_out(page, work.purpose);
     html! {
@@ -118,7 +119,7 @@ fn way_out(page: &Page<'_>, purpose: VisitPurpose) -> Option<Sheet> {
                 Complaint::Foreign,
             ],
         )),
-        VisitPurpose::TakeBack | VisitPurpose::Inspection => None,
+        VisitPurpose::TakeBack | VisitPurpose::Inspection | VisitPurpose::Proving => None,
     }
 }
 

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::messages::Message as M;
 use super::parts::{Look, Page, WARNING_SIGN, tap};
 use super::past::Past;
-use super::{collection, door, drop_off, history, home, staff, technician};
+use super::{collection, door, drop_off, history, home, proving, staff, technician};
 use crate::cabinet::screen::{Action, Appearance, Language, Notice, Screen, View};
 use crate::cabinet::vocabulary::Monotonic;
 use crate::catalogue::Catalogue;
@@ -66,6 +66,7 @@ const fn name(screen: &Screen) -> &'static str {
         Screen::Round { .. } => "round",
         Screen::PlacingScan { .. } => "placing-scan",
         Screen::PlacingSize { .. } => "placing-size",
+        Screen::WhichDoor { .. } => "which-door",
         Screen::WhatIsInside { .. } => "what-is-inside",
         Screen::Compartments { .. } => "compartments",
         Screen::MoreTime => "more-time",
@@ -128,8 +129,9 @@ const fn urgency(notice: Notice) -> u8 {
         Notice::DoorsUnreachable => 1,
         Notice::Offline => 2,
         Notice::Full => 3,
-        Notice::DropOffsRefused => 4,
-        Notice::ClockUntrusted => 5,
+        Notice::Unproven => 4,
+        Notice::DropOffsRefused => 5,
+        Notice::ClockUntrusted => 6,
     }
 }
 
@@ -139,6 +141,7 @@ const fn notice_message(notice: Notice) -> M {
         Notice::ScannerLost => M::ScannerLost,
         Notice::DoorsUnreachable => M::DoorsUnreachable,
         Notice::Full => M::FullNotice,
+        Notice::Unproven => M::UnprovenNotice,
         Notice::DropOffsRefused => M::DropOffsRefused,
         Notice::ClockUntrusted => M::ClockUntrusted,
     }
@@ -217,13 +220,18 @@ fn screen(page: &Page<'_>) -> Markup {
             to_clear,
             to_recall,
             unconfirmed,
+            to_prove,
             free,
-        } => staff::home(page, staff, *role, [*to_clear, *to_recall, *unconfirmed], *free),
+        } => {
+            let counts = [*to_clear, *to_recall, *unconfirmed, *to_prove];
+            staff::home(page, staff, *role, counts, *free)
+        }
         Screen::Round { purpose, rows, done } => staff::round(page, *purpose, rows, *done),
         Screen::PlacingScan { last, done, refused } => {
             staff::placing_scan(page, last.as_ref(), *done, *refused)
         }
         Screen::PlacingSize { consignment } => staff::placing_size(page, consignment),
+        Screen::WhichDoor { work, doors } => proving::which_door(page, work, doors),
         Screen::WhatIsInside { work } => staff::what_is_inside(page, work),
         Screen::Compartments { rows } => technician::compartments(page, rows),
         Screen::OutOfService => home::out_of_service(page),

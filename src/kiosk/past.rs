@@ -48,6 +48,8 @@ pub(super) const fn name(body: &EventBody) -> M {
         EventBody::Disputed { .. } => M::PastDisputed,
         EventBody::CompartmentWithdrawn { .. } => M::StateWithdrawn,
         EventBody::CompartmentReturned { .. } => M::ReturnToService,
+        EventBody::ChannelProven { .. } => M::PastChannelProven,
+        EventBody::BoardReplaced { .. } => M::PastBoardReplaced,
         EventBody::TriesCounted { .. } => M::PastTriesCounted,
         EventBody::PassUsed { .. } => M::PastPassUsed,
         EventBody::PassRefused { .. } => M::PastPassRefused,
@@ -96,6 +98,7 @@ const fn purpose_message(purpose: VisitPurpose) -> M {
         VisitPurpose::Collection => M::Collect,
         VisitPurpose::Recall => M::StaffRecall,
         VisitPurpose::Inspection => M::StaffInspect,
+        VisitPurpose::Proving => M::StaffProve,
     }
 }
 
@@ -130,5 +133,6 @@ const fn alarm_message(alarm: Alarm) -> M {
         Alarm::ClockUntrusted => M::ClockUntrusted,
         Alarm::CabinetFull => M::AlarmCabinetFull,
         Alarm::Dispute => M::PastDisputed,
+        Alarm::Unproven => M::StateUnproven,
     }
 }

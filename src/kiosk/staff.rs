@@ -34,19 +34,19 @@ pub(super) fn enter_pin(
     page.keypad(&pad, page.say(M::EnterPin), &hints, &html! {})
 }
 
-/// `counts`: to clear, to recall, in doubt. `free`: small, medium, large.
+/// `counts`: to clear, to recall, in doubt, to prove. `free`: small, medium, large.
 pub(super) fn home(
     page: &Page<'_>,
     staff: &StaffId,
     role: StaffRole,
-    counts: [u16; 3],
+    counts: [u16; 4],
     free: [u16; 3],
 ) -> Markup {
     let who = match role {
         StaffRole::Courier => M::Courier,
         StaffRole::Technician => M::Technician,
     };
-    let [to_clear, to_recall, unconfirmed] = counts;
+    let [to_clear, to_recall, unconfirmed, to_prove] = counts;
     let sizes = [Size::Small, Size::Medium, Size::Large];
     let free: Vec<String> = sizes
         .iter()
@@ -68,6 +68,7 @@ pub(super) fn home(
             (job(M::StaffPlace, None, &Action::StartPlacing))
             (job(M::StaffRecall, Some(to_recall), &Action::StartRecall))
             (job(M::StaffInspect, Some(unconfirmed), &Action::StartInspection))
+            (job(M::StaffProve, Some(to_prove), &Action::StartProving))
             (job(M::StaffLookUp, None, &Action::StartLookUp))
         }
         (actions(&finish(page, Look::Plain)))
@@ -78,6 +79,7 @@ pub(super) fn round(page: &Page<'_>, purpose: VisitPurpose, rows: &[RoundRow], d
     let title = match purpose {
         VisitPurpose::Recall => M::RoundRecall,
         VisitPurpose::Inspection => M::RoundInspection,
+        VisitPurpose::Proving => M::RoundProving,
         VisitPurpose::Clearing
         | VisitPurpose::DropOff
         | VisitPurpose::TakeBack
@@ -86,6 +88,7 @@ pub(super) fn round(page: &Page<'_>, purpose: VisitPurpose, rows: &[RoundRow], d
     };
     html! {
         h1 { (page.say(title)) " · " (page.fill(M::RoundRest, rows.len())) " · " (page.fill(M::RoundDone, done)) }
+        @if purpose == VisitPurpose::Proving && !rows.is_empty() { p { (page.say(M::CloseAllDoors)) } }
         div.list {
             @if rows.is_empty() { p { (DONE_SIGN) " " (page.say(M::RoundEmpty)) } }
             @for row in rows {

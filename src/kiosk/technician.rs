@@ -1,14 +1,18 @@
 //! The technician's page: every compartment, with what may be done to each.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
+use office_protocol::BoardId;
 use office_protocol::event::WithdrawReason;
 
 use super::messages::Message as M;
 use super::page::{actions, finish};
-use super::parts::{Look, Page, button};
+use super::parts::{Look, Page, Sheet, button};
 use crate::cabinet::screen::{Action, CompartmentRow};
 
 pub(super) fn compartments(page: &Page<'_>, rows: &[CompartmentRow]) -> Markup {
+    let replacing = replacing(page, rows);
     html! {
         h1 { (page.say(M::Compartments)) }
         div.grid {
@@ -19,13 +23,31 @@ pub(super) fn compartments(page: &Page<'_>, rows: &[CompartmentRow]) -> Markup {
                 }
             }
         }
-        (actions(&finish(page, Look::Plain)))
+        (actions(&html! { (replacing.button) (finish(page, Look::Plain)) }))
+        (replacing.sheet)
         @for row in rows {
             @let id = format!("compartment-{}", row.compartment);
             @let title = format!("{} · {}", page.fill(M::Door, row.compartment), state(page, row));
             (page.sheet_over(&id, &title, &choices(page, row)))
         }
     }
+}
+
+/// Which board another one hangs in place of.
+fn replacing(page: &Page<'_>, rows: &[CompartmentRow]) -> Sheet {
+    let boards: BTreeSet<BoardId> = rows.iter().filter_map(|row| row.board).collect();
+    let choices = html! {
+        @for board in boards {
+            (button(Look::Tile, page.fill(M::BoardCalled, board), &Action::ReplaceBoard { board }))
+        }
+    };
+    page.sheet(
+        "boards",
+        Look::Plain,
+        M::ReplaceBoard,
+        M::ReplaceBoardWhich,
+        &choices,
+    )
 }
 
 /// The worst that is known of it, and whether it stands open.
@@ -42,10 +64,11 @@ fn state(page: &Page<'_>, row: &CompartmentRow) -> String {
         CompartmentRow {
             withdrawn: Some(_), ..
         } => M::StateWithdrawn,
+        CompartmentRow { proven: false, .. } => M::StateUnproven,
         CompartmentRow { occupied: true, .. } => M::StateOccupied,
         CompartmentRow { occupied: false, .. } => M::StateFree,
     };
-    if row.unreachable || row.withdrawn.is_some() {
+    if row.unreachable || row.withdrawn.is_some() || !row.proven {
         format!("⚠ {}", page.say(duty))
     } else {
         format!("{} · {}", page.say(duty), page.say(door))

@@ -88,6 +88,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
             "start-placing",
             "start-recall",
             "start-inspection",
+            "start-proving",
             "start-look-up",
             "done",
         ],
@@ -95,7 +96,14 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
         Screen::PlacingScan { .. } => &["undo-last", "end-round"],
         Screen::PlacingSize { .. } => &["choose-size", "back"],
         Screen::WhatIsInside { .. } => &["inside", "empty", "foreign", "reopen"],
-        Screen::Compartments { .. } => &["open-this", "withdraw", "return-to-service", "done"],
+        Screen::WhichDoor { .. } => &["opened-door", "no"],
+        Screen::Compartments { .. } => &[
+            "open-this",
+            "withdraw",
+            "return-to-service",
+            "replace-board",
+            "done",
+        ],
         Screen::LookUp { .. } | Screen::History { .. } => &["look-up", "back"],
         Screen::MoreTime => &["more-time", "done"],
     }
@@ -217,6 +225,7 @@ fn what_others_wrote_is_only_ever_text() {
             | Screen::Round { .. }
             | Screen::PlacingScan { .. }
             | Screen::PlacingSize { .. }
+            | Screen::WhichDoor { .. }
             | Screen::WhatIsInside { .. }
             | Screen::Compartments { .. }
             | Screen::LookUp { .. }

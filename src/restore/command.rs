@@ -67,7 +67,6 @@ pub(crate) fn run(arguments: &Restore) -> Result<(), Failure> {
         key: identity,
         root: bundle.root.clone(),
         layout: settings.compartments.clone(),
-        boards: settings.boards.clone(),
         items: std::collections::BTreeMap::new(),
     };
     let moment = clock.moment().map_err(|error| Failure::new(71, error))?;

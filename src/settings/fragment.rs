@@ -35,6 +35,14 @@ pub(super) struct File {
     pub(super) clock: Clock,
 }
 
+impl Compartment {
+    /// Whether its switch is of the other kind: what is said of it, or else of its board.
+    pub(super) fn is_inverted(&self, boards: &[Spanned<Board>]) -> bool {
+        let of_board = |board: &Spanned<Board>| board.get_ref().id == self.board && board.get_ref().inverted;
+        self.inverted.unwrap_or_else(|| boards.iter().any(of_board))
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Cabinet {

@@ -4,6 +4,7 @@ pub mod approval;
 pub mod attack;
 pub mod bench;
 pub mod broker;
+pub mod commissioning;
 pub mod crashes;
 pub mod demo;
 pub mod disk;

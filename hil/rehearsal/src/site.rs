@@ -13,6 +13,7 @@ use office_protocol::CabinetId;
 
 pub use settings::WEBHOOK_SECRET;
 
+use crate::commissioning::{self, NotCommissioned, Technician};
 use crate::processes::{Launch, ProcessError, ProcessId, Processes, Ready, Sink};
 
 /// How long a program may take to be ready: generous, because a busy machine is no fault.
@@ -105,6 +106,9 @@ pub enum SiteError {
     /// Another demo runs there.
     #[error("another demo runs in {0}; end it, or choose another --directory")]
     Busy(PathBuf),
+    /// Its locks are not proven.
+    #[error(transparent)]
+    NotCommissioned(#[from] NotCommissioned),
     /// The system gives no port.
     #[error("no free port on loopback: {0}; close other programs")]
     Port(std::io::Error),
@@ -167,7 +171,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Writes the settings, makes the keys and enrols the cabinet, unless that has been done in this directory before. Starts nothing.
+    /// Writes the settings, makes the keys, enrols the cabinet and commissions it, unless that has been done in this directory before. Starts nothing.
     /// `executable` is the rehearsal's own. Within a tokio runtime.
     ///
     /// # Errors
@@ -200,6 +204,7 @@ impl Site {
                 site.office(&["certificates", "--out", &certificates])?;
             }
             site.enrol()?;
+            commissioning::commission(&site.path("lockerd.toml"), Technician::AtMachine)?;
         }
         Ok(site)
     }

@@ -1,7 +1,6 @@
 //! What the cabinet gives up as its disk fills, in order, and that it gets everything back.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lockerd::cabinet::Config;
@@ -43,13 +42,13 @@ impl Cabinet {
             id: CompartmentId(id),
             size: Size::Small,
             reachable: true,
+            wiring: None,
         };
         let config = Config {
             id: "TEST-1".parse().unwrap(),
             key: SigningKey::from_secret(&[7; 32]),
             root: SigningKey::from_secret(&[8; 32]).verifying_key(),
             layout: (1..=4).map(place).collect(),
-            boards: BTreeMap::new(),
             items: [("birth".parse().unwrap(), Size::Small)].into(),
         };
         let run = Run {

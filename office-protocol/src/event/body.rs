@@ -184,6 +184,12 @@ bodies! {
     /// Back in service.
     CompartmentReturned = "locker.compartment-returned" { compartment: CompartmentId }
 
+    /// Somebody saw that this lock opens this compartment's door, and its sensor told open from closed. Counts for as long as the
+    /// compartment has this lock.
+    ChannelProven = "locker.channel-proven" { compartment: CompartmentId, wiring: Wiring, staff: StaffId }
+    /// Another board hangs in this one's place: what was proven of it is no more.
+    BoardReplaced = "locker.board-replaced" { board: BoardId, staff: StaffId }
+
     /// The count of wrong tries, after one more or after a day.
     TriesCounted = "locker.tries-counted" { tries: u32, day: i64 }
     /// A single-use pass was used; remembered until it expires.
@@ -287,6 +293,8 @@ impl EventBody {
             | E::DoorFound { .. }
             | E::CompartmentWithdrawn { .. }
             | E::CompartmentReturned { .. }
+            | E::ChannelProven { .. }
+            | E::BoardReplaced { .. }
             | E::TriesCounted { .. }
             | E::PassUsed { .. }
             | E::PassRefused { .. }
@@ -337,7 +345,8 @@ impl EventBody {
             | E::Confirmed { compartment, .. }
             | E::Disputed { compartment, .. }
             | E::CompartmentWithdrawn { compartment, .. }
-            | E::CompartmentReturned { compartment } => Some(*compartment),
+            | E::CompartmentReturned { compartment }
+            | E::ChannelProven { compartment, .. } => Some(*compartment),
             E::AlarmRaised { compartment, .. } | E::AlarmCleared { compartment, .. } => *compartment,
             E::Started { .. }
             | E::Restored { .. }
@@ -346,6 +355,7 @@ impl EventBody {
             | E::LayoutChanged { .. }
             | E::CodeReissued { .. }
             | E::HoldStarted { .. }
+            | E::BoardReplaced { .. }
             | E::TriesCounted { .. }
             | E::PassUsed { .. }
             | E::PassRefused { .. }

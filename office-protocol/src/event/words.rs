@@ -30,6 +30,8 @@ codes! {
         Recall,
         /// Staff or the office opens it for another reason.
         Inspection,
+        /// Staff show that the lock opens this door, and that its sensor follows.
+        Proving,
     }
     /// How a visit ended.
     VisitOutcome {
@@ -188,6 +190,8 @@ codes! {
         CabinetFull,
         /// A dispute waits for somebody.
         Dispute,
+        /// Nobody has shown yet which door a compartment's lock opens: nothing is put in there.
+        Unproven,
     }
 }
 
@@ -209,6 +213,20 @@ pub struct CompartmentLayout {
     pub size: Size,
     /// Whether everybody can reach it (380 to 1,220 mm).
     pub reachable: bool,
+    /// Its lock; versions before commissioning did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wiring: Option<Wiring>,
+}
+
+/// Which lock a compartment has, and how its door's switch is wired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Wiring {
+    /// The lock board.
+    pub board: BoardId,
+    /// The lock's number there, from 1.
+    pub channel: u8,
+    /// The board says "open" of a closed door.
+    pub inverted: bool,
 }
 
 /// Sizes, smallest first.

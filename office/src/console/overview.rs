@@ -58,6 +58,13 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
             .filter(|one| one.occupancy == occupancy && !one.withdrawn)
             .count()
     };
+    let unproven = compartments.iter().filter(|one| one.unproven);
+    let (unproven, empty) = (
+        unproven.clone().count(),
+        unproven
+            .filter(|one| one.occupancy == Occupancy::Free && !one.withdrawn)
+            .count(),
+    );
     let mine = alarms.iter().filter(|alarm| alarm.cabinet == cabinet.id);
     CabinetRow {
         cabinet: cabinet.id.clone(),
@@ -72,8 +79,9 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
             Completeness::Complete
         },
         compartments: compartments.len(),
-        free: holding(Occupancy::Free),
+        free: holding(Occupancy::Free) - empty,
         unconfirmed: holding(Occupancy::Unconfirmed),
+        unproven,
         alarms: mine.count(),
     }
 }

@@ -12,7 +12,8 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
             thead { tr {
                 th { (t("箱柜", "Cabinet")) } th { (t("状态", "State")) } th { (t("最近联系", "Last heard")) }
                 th { (t("流水", "History")) } th.number { (t("空闲 / 总数", "Free / all")) }
-                th.number { (t("待核实", "Unconfirmed")) } th.number { (t("告警", "Alarms")) }
+                th.number { (t("待核实", "Unconfirmed")) } th.number { (t("未验锁", "Unproven")) }
+                th.number { (t("告警", "Alarms")) }
             } }
             tbody { @for row in &overview.cabinets { tr {
                 th scope="row" { (row.cabinet) }
@@ -21,6 +22,7 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
                 td { @if row.complete_to > 0 { (completeness(overview.language, row)) } @else { "–" } }
                 td.number { @if row.compartments > 0 { (row.free) " / " (row.compartments) } @else { "–" } }
                 td.number { @if row.unconfirmed > 0 { span.warn { (row.unconfirmed) } } @else { "0" } }
+                td.number { @if row.unproven > 0 { span.warn { (row.unproven) } } @else { "0" } }
                 td.number { @if row.alarms > 0 { span.bad { "▲ " (row.alarms) } } @else { "0" } }
             } } }
         }

@@ -1,15 +1,17 @@
 //! The cabinet's behaviour, flow by flow, on a bench with a clock that is turned by hand.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+mod checkpoints;
 mod collecting;
 mod handing_in;
 mod monkey;
 mod office;
+mod proving;
 mod staff;
 mod troubles;
 
 use office_protocol::document::{DocumentName, Expected, ExpectedConsignment, Policy, Staff, StaffMember};
-use office_protocol::event::{CompartmentLayout, Size, StaffRole};
+use office_protocol::event::{Clock, CompartmentLayout, Size, StaffRole, Wiring};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::*;
 
@@ -22,6 +24,10 @@ pub(super) const PIN: &str = "4711";
 /// One cabinet of six compartments: 1–2 small, 3–4 medium, 5–6 large; 6 is out of reach.
 pub(super) struct Bench {
     pub(super) cabinet: Cabinet,
+    /// What the settings say.
+    layout: Vec<CompartmentLayout>,
+    /// What was on disk before the first event.
+    before: Ledger,
     pub(super) now: u64,
     pub(super) trusted: bool,
     dice: u8,
@@ -51,17 +57,51 @@ pub(super) fn config() -> Config {
         id: CompartmentId(number),
         size: [Size::Small, Size::Medium, Size::Large][usize::from((number - 1) / 2)],
         reachable: number != 6,
+        wiring: Some(wiring(number)),
     };
     Config {
         id: id(),
         key: SigningKey::from_secret(&[7; 32]),
         root: root().verifying_key(),
         layout: (1..=6).map(layout).collect(),
-        boards: (1..=6)
-            .map(|number| (CompartmentId(number), BoardId(1)))
-            .collect(),
         items: [("birth".parse().unwrap(), Size::Small)].into(),
     }
+}
+
+/// Compartment N is on channel N of board 1, its switch as documented.
+pub(super) fn wiring(number: u16) -> Wiring {
+    Wiring {
+        board: BoardId(1),
+        channel: u8::try_from(number).unwrap(),
+        inverted: false,
+    }
+}
+
+/// The ledger of a cabinet that a technician has been to: every lock is proven.
+pub(super) fn commissioned() -> Ledger {
+    let mut ledger = Ledger::default();
+    let proven = |number: u16| EventBody::ChannelProven {
+        compartment: CompartmentId(number),
+        wiring: wiring(number),
+        staff: "li".parse().unwrap(),
+    };
+    let built = EventBody::LayoutChanged {
+        compartments: config().layout,
+    };
+    for body in std::iter::once(built).chain((1..=6).map(proven)) {
+        let event = Event {
+            start: Start(0),
+            source: id(),
+            time: Timestamp::from_millis(1_789_000_000_000),
+            clock: Clock::Trusted,
+            seq: ledger.tip.seq.next(),
+            previous: ledger.tip.hash,
+            visit: None,
+            body,
+        };
+        ledger.apply(&event, Digest::of(&event.to_bytes()));
+    }
+    ledger
 }
 
 pub(super) fn document<T: serde::Serialize>(content: &T) -> Signed {
@@ -145,15 +185,17 @@ pub(super) fn documents() -> Vec<(DocumentName, Signed)> {
 
 impl Bench {
     pub(super) fn new() -> Self {
-        let mut bench = Self::asleep(Ledger::default());
+        let mut bench = Self::asleep(commissioned());
         bench.start(1);
         bench
     }
 
     pub(super) fn asleep(ledger: Ledger) -> Self {
-        let cabinet = Cabinet::new(config(), ledger);
+        let cabinet = Cabinet::new(config(), ledger.clone());
         Self {
             cabinet,
+            layout: config().layout,
+            before: ledger,
             now: 1_000,
             trusted: true,
             dice: 0,
@@ -164,12 +206,21 @@ impl Bench {
     }
 
     pub(super) fn start(&mut self, start: u64) {
+        self.start_with(start, documents());
+    }
+
+    /// Before the office has said anything.
+    pub(super) fn start_without_documents(&mut self, start: u64) {
+        self.start_with(start, vec![]);
+    }
+
+    fn start_with(&mut self, start: u64, documents: Vec<(DocumentName, Signed)>) {
         let startup = Startup {
             start: Start(start << 20),
             version: "0.1.0".into(),
             damage: None,
             touched: vec![],
-            documents: documents(),
+            documents,
         };
         self.input(Input::Started(Box::new(startup)));
         for number in 1..=6 {
@@ -183,16 +234,26 @@ impl Bench {
 
     /// Stops without warning and starts again from what is on disk.
     pub(super) fn crash(&mut self) {
-        let mut replayed = Ledger::default();
+        let mut replayed = self.before.clone();
         for event in &self.events {
             replayed.apply(event, Digest::of(&event.to_bytes()));
         }
         assert_eq!(&replayed, self.cabinet.ledger(), "replay equals the live ledger");
         let restored = Ledger::from_checkpoint(&replayed.to_checkpoint()).unwrap();
         assert_eq!(restored, replayed, "a checkpoint restores the ledger");
-        self.cabinet = Cabinet::new(config(), restored);
+        let config = Config {
+            layout: self.layout.clone(),
+            ..config()
+        };
+        self.cabinet = Cabinet::new(config, restored);
         self.now += 10_000;
         self.start(self.now);
+    }
+
+    /// Somebody changes the settings and starts the daemon again.
+    pub(super) fn rewire(&mut self, layout: Vec<CompartmentLayout>) {
+        self.layout = layout;
+        self.crash();
     }
 
     pub(super) fn input(&mut self, input: Input) {

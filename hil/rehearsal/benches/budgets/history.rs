@@ -12,9 +12,10 @@ use lockerd::secrets;
 use lockerd::settings::Settings;
 use office_protocol::{CompartmentId, SigningKey, Start, Timestamp};
 
+use rehearsal::commissioning::{Technician, prove_all};
 use rehearsal::crashes::Hasty;
 
-use crate::place::{COURIER, PIN, Place};
+use crate::place::{COURIER, PIN, Place, TECHNICIAN};
 
 /// Events of history.
 pub(crate) const EVENTS: u64 = 100_000;
@@ -37,7 +38,6 @@ pub(crate) fn told(place: &Place, start: u64) -> (Disks, Config, Run) {
         key: SigningKey::from_secret(&enrolment.key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments,
-        boards: settings.boards,
         items: items.map(|item| (item.code().clone(), item.size)).collect(),
     };
     let run = Run {
@@ -65,7 +65,8 @@ pub(crate) fn moment(now: u64) -> Moment {
 pub(crate) fn live(place: &Place) -> u64 {
     let (mut disks, config, run) = told(place, 1);
     disks.journal = Arc::new(Hasty(disks.journal));
-    let (engine, _) = Engine::open(disks, Options::default(), config, run, &moment(0)).unwrap();
+    let (mut engine, _) = Engine::open(disks, Options::default(), config, run, &moment(0)).unwrap();
+    prove_all(&mut engine, || Ok(moment(0)), Technician::Badged(TECHNICIAN, PIN)).unwrap();
     let mut life = Life {
         engine,
         now: 0,

@@ -14,7 +14,7 @@ use office_protocol::document::{DocumentName, Policy, Staff, StaffMember};
 use office_protocol::event::{CompartmentLayout, Size, StaffRole};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::{
-    BoardId, CabinetId, CompartmentId, Digest, KeySet, OfficeKey, Pass, PassKind, PickupCode, Purpose, Scope,
+    CabinetId, CompartmentId, Digest, KeySet, OfficeKey, Pass, PassKind, PickupCode, Purpose, Scope,
     SealedPart, Seq, Signed, SigningKey, Start, Timestamp, Tip,
 };
 
@@ -126,9 +126,9 @@ impl World {
                     id,
                     size: Size::Small,
                     reachable: true,
+                    wiring: None,
                 })
                 .collect(),
-            boards: ids().map(|id| (id, BoardId(1))).collect(),
             items: std::collections::BTreeMap::new(),
         }
     }

@@ -10,7 +10,7 @@ use hardware::{
     SimulatedBoard,
 };
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
-use office_protocol::event::{CompartmentLayout, Size};
+use office_protocol::event::{CompartmentLayout, Size, Wiring};
 use office_protocol::{BoardId, CompartmentId};
 
 use super::dice::Dice;
@@ -134,13 +134,6 @@ impl Bench {
         self.places.keys().copied().collect()
     }
 
-    pub(super) fn board_ids(&self) -> BTreeMap<CompartmentId, BoardId> {
-        self.places
-            .iter()
-            .map(|(id, (board, _))| (*id, BoardId(u16::from(board.0))))
-            .collect()
-    }
-
     /// The keys of boards that have some, as the daemon keeps them.
     pub(super) fn keys(&self) -> BTreeMap<BoardId, Keys> {
         (0..self.boards)
@@ -153,21 +146,30 @@ impl Bench {
             .collect()
     }
 
-    /// Half of them small, a quarter each medium and large; every third out of reach.
-    pub(super) fn sizes(&self) -> Vec<CompartmentLayout> {
+    /// Half of them small, a quarter each medium and large; every third out of reach. A version before commissioning does not say
+    /// which locks they have.
+    pub(super) fn compartment_layout(&self, before_commissioning: bool) -> Vec<CompartmentLayout> {
         let size = |id: &CompartmentId| match id.0 % 4 {
             0 => Size::Large,
             1 => Size::Medium,
             _ => Size::Small,
         };
-        self.places
-            .keys()
-            .map(|id| CompartmentLayout {
-                id: *id,
-                size: size(id),
-                reachable: id.0 % 3 != 0,
-            })
-            .collect()
+        let wiring = |board: Board, channel: Channel| Wiring {
+            board: BoardId(u16::from(board.0)),
+            channel: channel.number(),
+            inverted: self.is_inverted(board, channel),
+        };
+        let built = |(id, (board, channel)): (&CompartmentId, &(Board, Channel))| CompartmentLayout {
+            id: *id,
+            size: size(id),
+            reachable: id.0 % 3 != 0,
+            wiring: (!before_commissioning).then(|| wiring(*board, *channel)),
+        };
+        self.places.iter().map(built).collect()
+    }
+
+    fn is_inverted(&self, board: Board, channel: Channel) -> bool {
+        self.inverted[usize::from(board.0) - 1] & channel.bit() != 0
     }
 
     /// The same wiring as the daemon's settings say it.
@@ -189,18 +191,15 @@ impl Bench {
                 })
             })
             .collect();
-        let lock = |(id, (board, channel)): (&CompartmentId, &(Board, Channel))| {
-            let inverted = self.inverted[usize::from(board.0) - 1] & channel.bit() != 0;
-            BusLock {
-                compartment: *id,
-                board: BoardId(u16::from(board.0)),
-                channel: *channel,
-                polarity: if inverted {
-                    Polarity::Inverted
-                } else {
-                    Polarity::AsDocumented
-                },
-            }
+        let lock = |(id, (board, channel)): (&CompartmentId, &(Board, Channel))| BusLock {
+            compartment: *id,
+            board: BoardId(u16::from(board.0)),
+            channel: *channel,
+            polarity: if self.is_inverted(*board, *channel) {
+                Polarity::Inverted
+            } else {
+                Polarity::AsDocumented
+            },
         };
         let locks: Vec<BusLock> = self.places.iter().map(lock).collect();
         Layout::new(vec![port], &boards?, &locks).ok()

@@ -157,6 +157,7 @@ known! {
         Alarm::AddressShared => "alarm: address-shared",
         Alarm::Tampered => "alarm: tampered",
         Alarm::OnBattery => "alarm: on-battery",
+        Alarm::Unproven => "alarm: unproven",
     }
 }
 

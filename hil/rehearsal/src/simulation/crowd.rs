@@ -36,6 +36,8 @@ pub(super) struct Crowd {
     forgetful: u64,
     quiet_ms: u64,
     mistakes: u64,
+    /// Nobody has been here yet, and somebody must prove the locks first.
+    unproven: bool,
 }
 
 impl Crowd {
@@ -46,6 +48,7 @@ impl Crowd {
             forgetful: swarm.forgetful,
             quiet_ms: swarm.quiet_ms,
             mistakes: swarm.mistakes,
+            unproven: !swarm.served,
             dice: Dice::new(seed, 4),
             at_screen: None,
             acts_at: 0,
@@ -84,7 +87,11 @@ impl Crowd {
         }
         self.next_at = None;
         self.waited = 0;
-        let errand = self.errand(wall, office);
+        let errand = if std::mem::take(&mut self.unproven) {
+            self.technician(wall, office)
+        } else {
+            self.errand(wall, office)
+        };
         if errand.is_none() {
             self.next_at = Some(now + 30_000);
         }
@@ -142,12 +149,17 @@ impl Crowd {
                 Errand::Collect(Collecting::new(letter, pass))
             }
             Kind::Courier => self.courier(wall, office)?,
-            Kind::Technician => Errand::Technician(Technician::new(
-                office.staff_pass(StaffRole::Technician, wall)?,
-                self.dice.percent(40),
-            )),
+            Kind::Technician => self.technician(wall, office)?,
             Kind::Vandal => self.vandal(wall, office)?,
         })
+    }
+
+    fn technician(&mut self, wall: Timestamp, office: &mut Office) -> Option<Errand> {
+        let credential = office.staff_pass(StaffRole::Technician, wall)?;
+        let (withdraws, replaces) = (self.dice.percent(40), self.dice.percent(15));
+        Some(Errand::Technician(Technician::new(
+            credential, withdraws, replaces,
+        )))
     }
 
     /// What is wrong with a pass, if anything.

@@ -68,12 +68,12 @@ impl From<EngineError> for Gone {
 }
 
 impl Daemon {
-    /// Recovers what is on the disk, and starts.
+    /// Recovers what is on the disk, and starts; as a version that knows of no proofs, or as this one.
     pub(super) fn open(
         disk: &SimulatedDisk,
         identity: &Identity,
         office: &Office,
-        bench: &Bench,
+        (bench, before_commissioning): (&Bench, bool),
         keys: &KeySet,
         start: Start,
         moment: &Moment,
@@ -91,7 +91,8 @@ impl Daemon {
         };
         let layout = bench.layout();
         let layout = layout.ok_or_else(|| Gone::Refuses("the layout does not fit".to_owned()))?;
-        let (engine, effects) = Engine::open(disks, OPTIONS, config(identity, office, bench), run, moment)?;
+        let config = config(identity, office, bench, before_commissioning);
+        let (engine, effects) = Engine::open(disks, OPTIONS, config, run, moment)?;
         let sync = Sync::new(
             office_link::Identity {
                 cabinet: identity.cabinet.clone(),
@@ -132,13 +133,12 @@ impl Daemon {
     }
 }
 
-fn config(identity: &Identity, office: &Office, bench: &Bench) -> Config {
+fn config(identity: &Identity, office: &Office, bench: &Bench, before_commissioning: bool) -> Config {
     Config {
         id: identity.cabinet.clone(),
         key: SigningKey::from_secret(&identity.secret),
         root: office.root(),
-        layout: bench.sizes(),
-        boards: bench.board_ids(),
+        layout: bench.compartment_layout(before_commissioning),
         items: ITEMS
             .iter()
             .filter_map(|(item, size)| Some((item.parse().ok()?, *size)))

@@ -109,6 +109,7 @@ impl Laws {
                 self.codes.right(self.ledger(), authority, consignment.as_ref())?;
                 if matches!(purpose, VisitPurpose::DropOff | VisitPurpose::Placing) {
                     really_empty(*compartment, bench)?;
+                    self.proven(*compartment)?;
                 }
             }
             EventBody::Started { .. } => {
@@ -116,7 +117,10 @@ impl Laws {
                 self.pulses.restarted();
                 self.codes.restarted();
             }
-            EventBody::VisitMoved { to, .. } => really_empty(*to, bench)?,
+            EventBody::VisitMoved { to, .. } => {
+                really_empty(*to, bench)?;
+                self.proven(*to)?;
+            }
             EventBody::DroppedOff { .. } => self.pass(event.visit, office)?,
             EventBody::UnlockBegun { compartment, .. } => self.pulses.begun(event.seq, *compartment),
             EventBody::CommandAccepted { number, .. } => {
@@ -125,6 +129,13 @@ impl Laws {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Law 4: nothing is put in where nobody has shown which door the lock opens.
+    fn proven(&self, compartment: CompartmentId) -> Lawful {
+        hold(4, self.ledger().is_proven(compartment), || {
+            format!("compartment {compartment} was offered, but its lock is not proven")
+        })
     }
 
     /// Law 9: what is carried out was ordered for this start, and is not late.
@@ -165,7 +176,8 @@ impl Laws {
         let unlock = self.pulses.pulsed(compartment, now)?;
         let mut visits = self.ledger().visits.values();
         let visit = visits.find(|visit| visit.compartment == compartment);
-        let looked_into = visit.is_none_or(|visit| visit.purpose == VisitPurpose::Inspection);
+        let looks = [VisitPurpose::Inspection, VisitPurpose::Proving];
+        let looked_into = visit.is_none_or(|visit| looks.contains(&visit.purpose));
         let theirs = |thing: &Thing| match thing {
             Thing::Consignment(name) => {
                 let about = visit.and_then(|visit| visit.consignment.as_ref());

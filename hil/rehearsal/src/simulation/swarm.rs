@@ -56,6 +56,8 @@ pub(super) struct Swarm {
     pub(super) command_ms: Option<u64>,
     /// In how many of a hundred times the office makes a mistake: documents that are none, passes too early or revoked.
     pub(super) mistakes: u64,
+    /// Whether the cabinet was in service before locks were proven; otherwise a technician comes first.
+    pub(super) served: bool,
     /// Whether the office has given its sealing key: without it there are no codes.
     pub(super) sealing: bool,
     /// The disk, in bytes.
@@ -106,6 +108,7 @@ impl Swarm {
             command_ms: dice.pick(&[60_000, 600_000, 600_000, 3_600_000]).copied(),
             mistakes: *dice.pick(&[0, 5, 25]).unwrap_or(&5),
             sealing: dice.percent(95),
+            served: dice.percent(75),
             disk_bytes: *dice
                 .pick(&[1 << 20, 8 << 20, 8 << 20, 64 << 20])
                 .unwrap_or(&(8 << 20)),
@@ -133,6 +136,7 @@ impl Swarm {
             command_ms: None,
             mistakes: 0,
             sealing: true,
+            served: true,
             disk_bytes: 8 << 20,
         }
     }

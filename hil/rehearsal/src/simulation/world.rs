@@ -126,9 +126,13 @@ impl World {
         }
     }
 
-    /// The first start.
+    /// The first start. A cabinet that has served before begins with the last version that knew of no proofs.
     pub(super) fn begin(&mut self) -> Lawful {
-        self.restart()
+        self.restart()?;
+        if self.swarm.served {
+            self.fall("a newer version is installed", Some(1_000));
+        }
+        Ok(())
     }
 
     pub(super) fn wall(&self) -> Timestamp {

@@ -17,6 +17,7 @@ use office_protocol::document::{DocumentName, Policy, Staff, StaffMember};
 use office_protocol::enrolment::Identity;
 use office_protocol::event::StaffRole;
 use office_protocol::{CabinetId, Digest, Pass, PassKind, Purpose, Scope, Signed, SigningKey, Timestamp};
+use rehearsal::commissioning::{Technician, commission};
 use rehearsal::processes::{Launch, ProcessId, Processes, Ready};
 use serde::Serialize;
 
@@ -61,7 +62,19 @@ impl Place {
         place
     }
 
-    /// A new place whose cabinet is enrolled and knows its staff and rules.
+    /// An enrolled place whose cabinet takes drop-offs: every lock is proven.
+    pub(crate) fn commissioned() -> Self {
+        let place = Self::enrolled();
+        place.commission();
+        place
+    }
+
+    /// Proves every lock.
+    pub(crate) fn commission(&self) {
+        commission(&self.config(), Technician::Badged(TECHNICIAN, PIN)).unwrap();
+    }
+
+    /// A new place whose cabinet is enrolled and knows its staff and rules; no lock is proven.
     pub(crate) fn enrolled() -> Self {
         let place = Self::new();
         place.enrol();

@@ -48,13 +48,13 @@ async fn each_bad_code_has_its_own_message() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pass_is_good_for_one_hand_over() {
-    let place = Place::enrolled();
+    let place = Place::commissioned();
     let mut processes = place.processes();
     let bench = place.hardware();
     place.run(&mut processes).await;
     let mut page = Page::open(place.kiosk);
     page.shows("start-collection").await;
-    place.journaled("locker.door-found", 24).await;
+    page.no_longer_shows("暂不能交件").await;
     let pass = place.good_pass("once");
     bench.obey(&format!("scan scanner {pass}")).await.unwrap();
     page.shows("请核对材料").await;

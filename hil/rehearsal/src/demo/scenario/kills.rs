@@ -166,6 +166,7 @@ impl Story {
         let starts = stored
             .iter()
             .filter(|event| event["type"] == "locker.started")
+            .skip(1) // the technician's, who commissioned it
             .count();
         let receipts = self.done.drop_off;
         println!(

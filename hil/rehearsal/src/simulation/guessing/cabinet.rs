@@ -108,13 +108,13 @@ fn full_cabinet(codes: usize, dice: &mut Dice) -> Cabinet {
         id: CompartmentId(number),
         size: Size::Small,
         reachable: true,
+        wiring: None,
     };
     let config = Config {
         id,
         key: SigningKey::from_secret(&dice.bytes()),
         root: SigningKey::from_secret(&dice.bytes()).verifying_key(),
         layout: (1..=count).map(built).collect(),
-        boards: BTreeMap::new(),
         items: BTreeMap::new(),
     };
     let mut ledger = Ledger::default();

@@ -96,27 +96,27 @@ impl Custody {
                 compartment,
                 ..
             } => {
-                let purposes = [P::Placing, P::Inspection];
+                let purposes = [P::Placing, P::Inspection, P::Proving];
                 self.put_in(event, &purposes, consignment, *compartment, Direction::Outbound)?;
             }
             E::TakenBack {
                 consignment,
                 compartment,
-            } => self.taken_out(event, P::TakeBack, consignment, *compartment)?,
+            } => self.taken_out(event, &[P::TakeBack], consignment, *compartment)?,
             E::Cleared {
                 consignment,
                 compartment,
                 ..
-            } => self.taken_out(event, P::Clearing, consignment, *compartment)?,
+            } => self.taken_out(event, &[P::Clearing], consignment, *compartment)?,
             E::Collected {
                 consignment,
                 compartment,
-            } => self.taken_out(event, P::Collection, consignment, *compartment)?,
+            } => self.taken_out(event, &[P::Collection], consignment, *compartment)?,
             E::Recalled {
                 consignment,
                 compartment,
                 ..
-            } => self.taken_out(event, P::Recall, consignment, *compartment)?,
+            } => self.taken_out(event, &[P::Recall], consignment, *compartment)?,
             E::Unconfirmed {
                 compartment,
                 consignment: Some(consignment),
@@ -131,7 +131,7 @@ impl Custody {
                 if *inside {
                     self.is_kept(consignment, *compartment, None)?;
                 } else {
-                    self.taken_out(event, P::Inspection, consignment, *compartment)?;
+                    self.taken_out(event, &[P::Inspection, P::Proving], consignment, *compartment)?;
                 }
             }
             E::CodeReissued { consignment, .. } | E::HoldStarted { consignment, .. } => {
@@ -164,7 +164,9 @@ impl Custody {
                 VisitPurpose::Clearing | VisitPurpose::Placing | VisitPurpose::Recall,
                 Authority::Staff { staff },
             ) => admitted(staff, Some(StaffRole::Courier)),
-            (VisitPurpose::Inspection, Authority::Staff { staff }) => admitted(staff, None),
+            (VisitPurpose::Inspection | VisitPurpose::Proving, Authority::Staff { staff }) => {
+                admitted(staff, None)
+            }
             (VisitPurpose::Inspection, Authority::Command { .. }) => true,
             (
                 VisitPurpose::DropOff
@@ -173,7 +175,8 @@ impl Custody {
                 | VisitPurpose::Placing
                 | VisitPurpose::Collection
                 | VisitPurpose::Recall
-                | VisitPurpose::Inspection,
+                | VisitPurpose::Inspection
+                | VisitPurpose::Proving,
                 _,
             ) => false,
         };
@@ -200,11 +203,13 @@ impl Custody {
             }
             VisitPurpose::TakeBack | VisitPurpose::Clearing => Some(Direction::Inbound),
             VisitPurpose::Collection | VisitPurpose::Recall => Some(Direction::Outbound),
-            VisitPurpose::Inspection => None,
+            VisitPurpose::Inspection | VisitPurpose::Proving => None,
         };
         match consignment {
             Some(id) if direction.is_some() => self.is_kept(id, compartment, direction)?,
-            Some(id) if purpose == VisitPurpose::Inspection => self.is_kept(id, compartment, None)?,
+            Some(id) if matches!(purpose, VisitPurpose::Inspection | VisitPurpose::Proving) => {
+                self.is_kept(id, compartment, None)?;
+            }
             Some(_) => {}
             None => hold(4, direction.is_none(), || format!("visit {seq} is for nothing"))?,
         }
@@ -301,11 +306,11 @@ impl Custody {
     fn taken_out(
         &mut self,
         event: &Event,
-        purpose: VisitPurpose,
+        purposes: &[VisitPurpose],
         id: &ConsignmentId,
         compartment: CompartmentId,
     ) -> Lawful {
-        self.changes_hands(event, &[purpose], id, compartment)?;
+        self.changes_hands(event, purposes, id, compartment)?;
         self.is_kept(id, compartment, None)?;
         self.kept.remove(id);
         Ok(())
@@ -322,7 +327,8 @@ impl Custody {
                 | VisitPurpose::Clearing
                 | VisitPurpose::Collection
                 | VisitPurpose::Recall
-                | VisitPurpose::Inspection,
+                | VisitPurpose::Inspection
+                | VisitPurpose::Proving,
             )
             | None => return self.is_kept(id, compartment, None),
         };

@@ -52,6 +52,7 @@ impl Courier {
                 to_clear,
                 to_recall,
                 unconfirmed,
+                to_prove,
                 ..
             } => {
                 let labels = u16::try_from(self.labels.len()).unwrap_or(u16::MAX);
@@ -59,6 +60,7 @@ impl Courier {
                     ("inspect", *unconfirmed, Action::StartInspection),
                     ("clear", *to_clear, Action::StartClearing),
                     ("recall", *to_recall, Action::StartRecall),
+                    ("prove", *to_prove, Action::StartProving),
                     ("place", labels, Action::StartPlacing),
                 ];
                 let next = all
@@ -107,6 +109,7 @@ impl Courier {
                 let empty = sight.bench.contents(work.compartment).is_empty();
                 Move::Tap(if empty { Action::Yes } else { Action::Reopen })
             }
+            Screen::WhichDoor { work, .. } => which_door(work, sight),
             Screen::WhatIsInside { work } => what_is_inside(work, sight),
             Screen::Done { .. } | Screen::Sorry { .. } | Screen::ScanProblem(_) => Move::Tap(Action::Done),
             _ => return None,
@@ -169,6 +172,7 @@ impl Courier {
                 take_out(door, hands)
             }
             VisitPurpose::Inspection
+            | VisitPurpose::Proving
             | VisitPurpose::DropOff
             | VisitPurpose::TakeBack
             | VisitPurpose::Collection => Move::Hand(door, Hand::Close, None),
@@ -176,18 +180,22 @@ impl Courier {
     }
 }
 
-/// Puts back into service what was taken out of it.
+/// Proves locks, and puts back into service what was taken out of it.
 pub(in crate::simulation) struct Technician {
     credential: String,
+    proved: bool,
+    replaces: bool,
     seen: BTreeSet<u16>,
     withdraws: bool,
     tried: u8,
 }
 
 impl Technician {
-    pub(in crate::simulation) fn new(credential: String, withdraws: bool) -> Self {
+    pub(in crate::simulation) fn new(credential: String, withdraws: bool, replaces: bool) -> Self {
         Self {
             credential,
+            proved: false,
+            replaces,
             seen: BTreeSet::new(),
             withdraws,
             tried: 0,
@@ -208,9 +216,22 @@ impl Technician {
                     Move::Tap(Action::Digits { digits: PIN.into() })
                 }
             }
+            Screen::StaffHome { to_prove: 1.., .. } if !self.proved => {
+                self.proved = true;
+                Move::Tap(Action::StartProving)
+            }
+            Screen::Round { rows, .. } if rows.is_empty() => Move::Tap(Action::EndRound),
+            Screen::Round { .. } => Move::Tap(Action::OpenNext),
+            Screen::WhichDoor { work, .. } => which_door(work, sight),
             Screen::StaffHome { .. } if self.tried > 8 => Move::Tap(Action::Done),
             Screen::StaffHome { .. } => Move::Tap(Action::StartInspection),
             Screen::Compartments { rows } => {
+                if std::mem::take(&mut self.replaces)
+                    && let Some(board) = rows.first().and_then(|row| row.board)
+                {
+                    self.proved = false;
+                    return Some(Move::Tap(Action::ReplaceBoard { board }));
+                }
                 let withdrawn = rows.iter().find(|row| row.withdrawn.is_some());
                 match withdrawn {
                     Some(row) if row.occupied || !self.seen.insert(row.compartment.0) => {
@@ -240,9 +261,13 @@ impl Technician {
                 }
             }
             Screen::Opening(_) => Move::Wait,
-            Screen::IsDoorOpen(work) => Move::Tap(Action::DoorIsOpen {
-                open: sight.bench.is_open(work.compartment),
-            }),
+            Screen::IsDoorOpen(work) => {
+                let (door, open) = (work.compartment, sight.bench.is_open(work.compartment));
+                if open && work.purpose == VisitPurpose::Proving {
+                    hands.push(Move::Hand(door, Hand::Close, None)); // its sensor will not tell
+                }
+                Move::Tap(Action::DoorIsOpen { open })
+            }
             Screen::DoorOpen { work, reminder, .. } => {
                 if !sight.bench.is_open(work.compartment) {
                     return Some(say_closed(*reminder));
@@ -254,6 +279,16 @@ impl Technician {
             _ => return None,
         })
     }
+}
+
+/// Asked which door has opened: look, and say so.
+fn which_door(work: &DoorWork, sight: &Sight<'_>) -> Move {
+    let compartment = work.compartment;
+    Move::Tap(if sight.bench.is_open(compartment) {
+        Action::OpenedDoor { compartment }
+    } else {
+        Action::No
+    })
 }
 
 fn what_is_inside(work: &DoorWork, sight: &Sight<'_>) -> Move {

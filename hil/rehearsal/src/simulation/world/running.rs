@@ -355,7 +355,7 @@ impl World {
             &self.disk,
             &self.identity,
             &self.office,
-            &self.bench,
+            (&self.bench, self.swarm.served && self.starts == 1),
             &self.keys,
             start,
             &moment,
