@@ -83,7 +83,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "hil/rehearsal/src/broker",
         ],
     ),
-    ("tokio_serial", &["src/serial.rs"]),
+    ("tokio_serial", &["src/serial.rs", "hil/peers"]),
     ("serial2", &["src/serial.rs"]),
     ("sled", &["src/index"]),
     ("qrcode", &["src/kiosk/qr.rs", "office/src/qr.rs"]),

@@ -110,7 +110,7 @@ impl Rig {
     }
 
     fn ms(&self) -> Monotonic {
-        Monotonic::from_millis(u64::try_from(self.now.as_millis()).unwrap())
+        Monotonic::from_micros(u64::try_from(self.now.as_micros()).unwrap())
     }
 
     fn give(&mut self, input: BusInput<'_>) {
@@ -132,7 +132,7 @@ impl Rig {
             let bus = self
                 .master
                 .next_deadline()
-                .map(|at| Duration::from_millis(at.as_millis()));
+                .map(|at| Duration::from_micros(at.as_micros()).max(self.now));
             let line = self.line.next_deadline();
             let at = bus
                 .into_iter()

@@ -34,8 +34,10 @@ pub struct Profile {
     pub unlock_limit_ms: u16,
     /// Silence inside a frame after which it is over, in milliseconds.
     pub silence_ms: u16,
-    /// Silence that must be kept before each request, in microseconds.
-    pub gap_us: u32,
+    /// Silence that must be kept before each request, in tenths of a byte's time at the line's speed.
+    pub gap_tenths: u16,
+    /// The least of that silence, in microseconds.
+    pub gap_min_us: u32,
     /// How long the board drives a solenoid for one unlock, in milliseconds.
     pub pulse_ms: u16,
     /// Whether an unlock is answered at all.
@@ -61,6 +63,18 @@ pub struct Profile {
 }
 
 impl Profile {
+    /// The silence that must be kept before each request on a line of this speed, in microseconds.
+    #[must_use]
+    pub const fn gap_us(&self, baud: u32) -> u64 {
+        let baud = if baud == 0 { 1 } else { baud as u64 };
+        let gap = (self.gap_tenths as u64 * 1_000_000).div_ceil(baud);
+        if gap < self.gap_min_us as u64 {
+            self.gap_min_us as u64
+        } else {
+            gap
+        }
+    }
+
     /// What holds where a family's documents say nothing else: silences and patience as the 8A/80 family's
     /// document has them, both reads, an answer to each unlock, nothing beside doors.
     pub(crate) const PLAIN: Self = Self {
@@ -72,7 +86,8 @@ impl Profile {
         unlock_typical_ms: 100,
         unlock_limit_ms: 1000,
         silence_ms: 25,
-        gap_us: 0,
+        gap_tenths: 0,
+        gap_min_us: 0,
         pulse_ms: 500,
         unlock_answer: UnlockAnswer::Always,
         reads_one: true,

@@ -130,7 +130,8 @@ impl Codec for ModbusRelay {
         Profile {
             boards: (1, 247),
             pulse_ms: PULSE as u16 * 100,
-            gap_us: 3_646, // three and a half characters at 9600
+            gap_tenths: 35,    // three and a half characters,
+            gap_min_us: 1_750, // and above 19200 no shorter
             reads_one: false,
             left_on: true,
             ..Profile::PLAIN

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
 
 use crate::cabinet::vocabulary::{Input, Monotonic};
+use crate::clock::Alarm;
 use crate::serial::{self, Outlet, PortEvent, PortSettings};
 
 use super::Work;
@@ -14,6 +14,8 @@ use super::master::{BusAction, BusInput, BusMaster, BusView};
 
 /// How many events of all ports may wait.
 const EVENTS_MAX: usize = 64;
+/// How long is waited where nothing is due.
+const IDLE: Duration = Duration::from_secs(3600);
 /// How often the view is renewed while nothing else happens to it.
 const VIEW_EVERY_MS: u64 = 1000;
 
@@ -35,6 +37,7 @@ pub async fn run(
         .zip(paths)
         .map(|(index, settings)| serial::spawn(settings, sender.clone(), move |event| (index, event)))
         .collect();
+    let alarm = Alarm::new();
     let mut view_at = clock();
     loop {
         let deadline = master.next_deadline();
@@ -48,7 +51,7 @@ pub async fn run(
                 Some((index, event)) => handle(&mut master, index, &event, clock()),
                 None => return,
             },
-            () = until(deadline, clock()) => master.handle(BusInput::Tick, clock()),
+            () = until(&alarm, deadline, clock()) => master.handle(BusInput::Tick, clock()),
         };
         if !act(actions, &mut master, &ports, &reports, &clock).await {
             return;
@@ -106,13 +109,8 @@ async fn act(
     true
 }
 
-async fn until(deadline: Option<Monotonic>, now: Monotonic) {
-    match deadline {
-        Some(at) => {
-            sleep(now.until(at)).await;
-            // If we were late ourselves, a port's task may hold bytes that it could not hand over yet.
-            tokio::task::yield_now().await;
-        }
-        None => sleep(Duration::from_secs(3600)).await,
-    }
+async fn until(alarm: &Alarm, deadline: Option<Monotonic>, now: Monotonic) {
+    alarm.wait(deadline.map_or(IDLE, |at| now.until(at))).await;
+    // If we were late ourselves, a port's task may hold bytes that it could not hand over yet.
+    tokio::task::yield_now().await;
 }

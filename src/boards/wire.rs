@@ -12,6 +12,8 @@ use super::layout::BusPort;
 
 /// The longest time for which a late answer is let out, in milliseconds.
 const SETTLE_MAX_MS: u64 = 250;
+/// How far what two ends call a byte's time may lie apart over one exchange, in microseconds.
+const CLOCKS_DIFFER_US: u64 = 1000;
 
 /// What an exchange is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +76,7 @@ pub(super) struct Wire {
     codec: AnyCodec,
     pub(super) profile: Profile,
     baud: u64,
+    gap_us: u64,
     echoes: bool,
     pub(super) echo: Echo,
     heard: Accumulator,
@@ -95,6 +98,7 @@ impl Wire {
             codec,
             profile,
             baud: u64::from(port.baud.max(1)),
+            gap_us: profile.gap_us(port.baud),
             echoes: port.echo,
             echo: Echo::Unproven,
             heard: Accumulator::new(),
@@ -120,17 +124,15 @@ impl Wire {
         self.exchange.as_ref()
     }
 
-    /// Whether the last byte of the open request can have passed by now, in whole milliseconds.
+    /// Whether the last byte of the open request can have passed by now. Two ends' clocks differ a little.
     pub(super) fn has_passed(&self, now: Monotonic) -> bool {
         self.exchange
             .as_ref()
-            .is_some_and(|exchange| self.passes_at(exchange) <= now)
+            .is_some_and(|exchange| self.passes_at(exchange) <= now.plus_micros(CLOCKS_DIFFER_US))
     }
 
     fn passes_at(&self, exchange: &Exchange) -> Monotonic {
-        exchange
-            .sent_at
-            .plus_millis(exchange.sent.len() as u64 * 10_000 / self.baud)
+        exchange.sent_at.plus_micros(self.took_us(exchange.sent.len()))
     }
 
     /// When a request may be sent; none while one is under way or late bytes are let out.
@@ -164,7 +166,10 @@ impl Wire {
         let answer = self.codec.answer_length(&request);
         let echo_tells = self.profile.protected || !self.answers_itself(&sent, &request);
         let patience_ms = if answer == 0 { 0 } else { patience_ms };
-        let deadline = now.plus_millis(self.took_ms(sent.len()) + patience_ms + self.took_ms(answer) + 1);
+        let wire_us = self.took_us(sent.len()) + self.took_us(answer);
+        let deadline = now
+            .plus_micros(wire_us + CLOCKS_DIFFER_US)
+            .plus_millis(patience_ms);
         self.heard.clear();
         self.exchange = Some(Exchange {
             board,
@@ -226,13 +231,10 @@ impl Wire {
             self.echo = Echo::Proven;
         }
         self.answered = (exchange.purpose == Purpose::Read).then_some((exchange, now));
-        self.free_at = now.plus_millis(u64::from(self.profile.gap_us.div_ceil(1000)));
-        let wire_ms = self.took_ms(exchange.sent.len()) + self.took_ms(exchange.length);
-        let took = exchange.sent_at.until(now).as_millis();
-        Some((
-            exchange,
-            u64::try_from(took).unwrap_or(u64::MAX).saturating_sub(wire_ms),
-        ))
+        self.free_at = now.plus_micros(self.gap_us);
+        let wire_us = self.took_us(exchange.sent.len()) + self.took_us(exchange.length);
+        let thought_ms = exchange.sent_at.plus_micros(wire_us).until(now).as_millis();
+        Some((exchange, u64::try_from(thought_ms).unwrap_or(u64::MAX)))
     }
 
     /// Ends the exchange if its time is over, or only rubbish came to a read; says whether it was rubbish.
@@ -248,7 +250,7 @@ impl Wire {
             self.settling = Some((now, now.plus_millis(u64::from(self.profile.silence_ms))));
         }
         self.answered = None;
-        self.free_at = now.plus_millis(u64::from(self.profile.gap_us.div_ceil(1000)));
+        self.free_at = now.plus_micros(self.gap_us);
         self.exchange.take().map(|exchange| (exchange, garbled))
     }
 
@@ -302,8 +304,8 @@ impl Wire {
         self.heard.dropped()
     }
 
-    pub(super) fn took_ms(&self, bytes: usize) -> u64 {
-        (bytes as u64 * 10_000).div_ceil(self.baud)
+    pub(super) fn took_us(&self, bytes: usize) -> u64 {
+        (bytes as u64 * 10_000_000).div_ceil(self.baud)
     }
 
     fn silent(&self, now: Monotonic) -> bool {

@@ -12,29 +12,50 @@ use rand_core::SeedableRng;
 
 use super::screen::Tap;
 
-/// Milliseconds on a clock that never goes back and is never set; counts from an unspecified point.
+/// A time on a clock that never goes back and is never set, to the microsecond; counts from an unspecified point. Decisions about people
+/// are in milliseconds; a silence on a lock bus is as short as two of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Monotonic(u64);
 
 impl Monotonic {
     /// From milliseconds.
     pub const fn from_millis(millis: u64) -> Self {
-        Self(millis)
+        Self(millis.saturating_mul(1000))
     }
 
-    /// Milliseconds.
+    /// From microseconds.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Whole milliseconds that have passed.
     pub const fn as_millis(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// The first whole millisecond that is not before it.
+    pub const fn next_millis(self) -> u64 {
+        self.0.div_ceil(1000)
+    }
+
+    /// Microseconds.
+    pub const fn as_micros(self) -> u64 {
         self.0
     }
 
     /// So many milliseconds later.
     pub const fn plus_millis(self, millis: u64) -> Self {
-        Self(self.0.saturating_add(millis))
+        self.plus_micros(millis.saturating_mul(1000))
+    }
+
+    /// So many microseconds later.
+    pub const fn plus_micros(self, micros: u64) -> Self {
+        Self(self.0.saturating_add(micros))
     }
 
     /// How long until `later`; zero when that has passed.
     pub const fn until(self, later: Self) -> Duration {
-        Duration::from_millis(later.0.saturating_sub(self.0))
+        Duration::from_micros(later.0.saturating_sub(self.0))
     }
 }
 

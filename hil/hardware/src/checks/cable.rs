@@ -213,7 +213,7 @@ impl Cable {
 
     /// Writes bytes after the silence that the family wants.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Statement> {
-        sleep_until(self.quiet_since + Duration::from_micros(self.profile.gap_us.into())).await;
+        sleep_until(self.quiet_since + Duration::from_micros(self.profile.gap_us(self.plan.baud))).await;
         self.terminal()?.write(bytes);
         Ok(())
     }

@@ -202,7 +202,7 @@ impl Scene {
         let end = self.now + ms;
         loop {
             let line = self.line.next_deadline().map(ceil_ms);
-            let master = self.master.next_deadline().map(Monotonic::as_millis);
+            let master = self.master.next_deadline().map(Monotonic::next_millis);
             let Some(next) = [line, master].into_iter().flatten().min().filter(|at| *at <= end) else {
                 break;
             };

@@ -178,7 +178,7 @@ impl World {
 
     fn next_on_the_wire(&self) -> Option<u64> {
         let bus = self.daemon.as_ref().and_then(|daemon| daemon.bus.next_deadline());
-        let (bus, line) = (bus.map(Monotonic::as_millis), self.bench.next_deadline());
+        let (bus, line) = (bus.map(Monotonic::next_millis), self.bench.next_deadline());
         [bus, line].into_iter().flatten().min()
     }
 
@@ -210,7 +210,7 @@ impl World {
             self.listen()?;
         }
         let bus = self.daemon.as_ref().and_then(|daemon| daemon.bus.next_deadline());
-        if bus.is_some_and(|at| at.as_millis() <= self.now) {
+        if bus.is_some_and(|at| at.next_millis() <= self.now) {
             self.bus(BusInput::Tick)?;
         }
         Ok(())
