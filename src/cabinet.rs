@@ -43,6 +43,7 @@ use rand_chacha::ChaCha20Rng;
 
 pub use authority::Authority;
 pub use checkpoint::InvalidCheckpoint;
+pub use code::same as same_hash;
 pub use ledger::{Compartment, Consignment, Direction, Ledger, Tries, Visit};
 
 use authority::Today;

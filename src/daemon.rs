@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmware_protocol::secure::Keys;
+use office_protocol::enrolment::Bundle;
 use office_protocol::{BoardId, Seq};
 use thiserror::Error;
 use tokio::runtime::Handle;
@@ -201,6 +202,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
         engine.reader(),
         clock,
         office_link::Channels {
+            offers: offers(&settings, &enrolment),
             inputs: inputs.clone(),
             tip: tips,
             keys: known_keys,
@@ -369,16 +371,34 @@ fn no_link(enrolment: &Enrolment, start: office_protocol::Start, tip: Seq) -> of
     .view()
 }
 
+fn protected(bundle: &Bundle) -> Security {
+    Security::Tls {
+        ca: bundle.ca.clone(),
+        certificate: bundle.certificate.clone(),
+    }
+}
+
+/// Certificates are read anew for every connection: those of a new enrolment count without a restart.
+fn offers(settings: &Settings, enrolment: &Enrolment) -> office_link::Offers {
+    if !settings.office.tls {
+        return Box::new(|| vec![Security::Plain]);
+    }
+    let (directory, cabinet) = (settings.secrets.clone(), enrolment.bundle.cabinet.clone());
+    Box::new(move || {
+        secrets::bundles(&directory, &cabinet)
+            .iter()
+            .map(protected)
+            .collect()
+    })
+}
+
 fn link_settings(
     settings: &Settings,
     enrolment: &Enrolment,
     start: office_protocol::Start,
 ) -> office_link::Settings {
     let security = if settings.office.tls {
-        Security::Tls {
-            ca: enrolment.bundle.ca.clone(),
-            certificate: enrolment.bundle.certificate.clone(),
-        }
+        protected(&enrolment.bundle)
     } else {
         Security::Plain
     };

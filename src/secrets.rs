@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use office_protocol::enrolment::Bundle;
-use office_protocol::{KeySet, Signed, SigningKey};
+use office_protocol::{CabinetId, KeySet, Signed, SigningKey};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -74,6 +74,11 @@ fn bundle_path(directory: &Path) -> PathBuf {
     directory.join("bundle.json")
 }
 
+/// The enrolment before the newest.
+fn bundle_before_path(directory: &Path) -> PathBuf {
+    directory.join("bundle.before.json")
+}
+
 /// The cabinet's key; made and kept if there is none.
 ///
 /// # Errors
@@ -99,8 +104,25 @@ pub fn enrol(directory: &Path, bundle: &Path) -> Result<Bundle, SecretsError> {
         source: io::ErrorKind::NotFound.into(),
     })?;
     let (parsed, ..) = parse(bundle, &text)?;
-    write(directory, &bundle_path(directory), text.as_bytes())?;
+    let path = bundle_path(directory);
+    if let Ok(before) = read(&path, SecretsError::NotEnrolled)
+        && *before != *text
+    {
+        write(directory, &bundle_before_path(directory), before.as_bytes())?;
+    }
+    write(directory, &path, text.as_bytes())?;
     Ok(parsed)
+}
+
+/// The bundles of this cabinet that can be read: the newest, then the one before it.
+pub fn bundles(directory: &Path, cabinet: &CabinetId) -> Vec<Bundle> {
+    let all = [bundle_path(directory), bundle_before_path(directory)];
+    let bundle = |path: &PathBuf| {
+        let text = read(path, SecretsError::NotEnrolled).ok()?;
+        let (bundle, ..) = parse(path, &text).ok()?;
+        (bundle.cabinet == *cabinet).then_some(bundle)
+    };
+    all.iter().filter_map(bundle).collect()
 }
 
 /// Reads identity and enrolment.

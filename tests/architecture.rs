@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "src/scanner/framing.rs",
     "src/scanner/start.rs",
     "src/office_link/sync.rs",
+    "src/office_link/renewal.rs",
     "src/kiosk/page.rs",
     "src/kiosk/parts.rs",
     "src/kiosk/messages.rs",

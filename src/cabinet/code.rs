@@ -54,7 +54,7 @@ fn mac(key: &[u8; 32], kind: &str, text: &str) -> [u8; 32] {
 }
 
 /// Whether two hashes are the same, in a time that does not tell where they differ.
-pub(super) fn same(a: &KeyedHash, b: &KeyedHash) -> bool {
+pub fn same(a: &KeyedHash, b: &KeyedHash) -> bool {
     a.0.ct_eq(&b.0).into()
 }
 

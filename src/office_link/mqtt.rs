@@ -31,7 +31,7 @@ pub struct Broker {
 }
 
 /// How a connection is protected.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Security {
     /// Not at all: for a broker on this machine, in demo and tests.
     Plain,

@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::inbox::Inbox;
 use super::journal_view::JournalView;
 use super::mqtt::{Broker, BrokerError, Connection, Happened, Manner, Stuck};
+use super::renewal::{Offers, Renewal};
 use super::sync::Sync;
 use super::words::{Identity, Input, Limits, Output, View};
 use crate::cabinet::vocabulary::{self, Monotonic};
@@ -32,6 +33,8 @@ pub struct Settings {
 
 /// What joins the link with the rest of the daemon. When a sender is gone, the link ends.
 pub struct Channels {
+    /// What may protect the next connection, newest first; the broker's own security is kept until another has worked.
+    pub offers: Offers,
     /// To the engine: link, position, forgeries, commands, documents.
     pub inputs: mpsc::Sender<vocabulary::Input>,
     /// The last durable event, after each append.
@@ -69,6 +72,8 @@ pub async fn run<J: JournalView>(
     mut channels: Channels,
 ) -> Result<(), BrokerError> {
     settings.broker.check()?;
+    let offers = std::mem::replace(&mut channels.offers, Box::new(Vec::new));
+    let renewal = Renewal::new(settings.broker.security.clone(), offers);
     let own_key = || SigningKey::from_secret(&key.secret());
     let sync = Sync::new(
         settings.identity.clone(),
@@ -84,6 +89,7 @@ pub async fn run<J: JournalView>(
         journal,
         sync,
         inbox: Inbox::default(),
+        renewal,
         connection: None,
         retry_at: Monotonic::default(),
         attempts: 0,
@@ -106,6 +112,7 @@ struct Link<J, C> {
     journal: J,
     sync: Sync,
     inbox: Inbox,
+    renewal: Renewal,
     connection: Option<Connection>,
     retry_at: Monotonic,
     attempts: u32,
@@ -215,6 +222,7 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
     }
 
     fn connect(&mut self) {
+        self.settings.broker.security = self.renewal.next().clone();
         let will = (self.topic(Topic::Status), self.sync.begin_connection());
         let cabinet = &self.settings.identity.cabinet;
         let filters = Topic::cabinet_filters(&self.settings.root, cabinet).to_vec();
@@ -261,12 +269,18 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
                 message,
                 taken: false,
             } => self.handle(Input::MessageLost { message }),
-            Happened::Down { reason } => self.give_up(&reason),
+            Happened::Down { reason } => {
+                if !self.sync.view().online {
+                    self.renewal.failed();
+                }
+                self.give_up(&reason);
+            }
         }
     }
 
     fn up(&mut self, packet_bytes: usize, channels: &mut Channels) {
         tracing::info!("the link to the office is up");
+        self.renewal.worked();
         self.attempts = 0;
         self.inbox.link(true);
         self.handle(Input::LinkUp { packet_bytes });

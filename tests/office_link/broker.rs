@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use lockerd::cabinet::vocabulary::{Input, Monotonic, Recorded};
-use lockerd::office_link::{self, Broker, Channels, Identity, JournalView, Limits, Security, Settings, View};
+use lockerd::office_link::{
+    self, Broker, Channels, Identity, JournalView, Limits, Offers, Security, Settings, View,
+};
 use office_protocol::document::{DocumentName, Reported};
 use office_protocol::*;
 use rumqttc::{
@@ -52,6 +54,12 @@ struct Cabinet {
 
 impl Cabinet {
     fn begin(port: u16, security: Security, events: u64) -> Self {
+        let offered = vec![security.clone()];
+        Self::offered(port, security, Box::new(move || offered.clone()), events)
+    }
+
+    /// Its certificates are read anew for each connection.
+    fn offered(port: u16, security: Security, offers: Offers, events: u64) -> Self {
         let journal = Shared(Arc::new(Mutex::new(Memory::with(events))));
         let (inputs_in, inputs) = mpsc::channel(64);
         let (tip, tip_out) = watch::channel(Seq(events));
@@ -62,6 +70,7 @@ impl Cabinet {
         let (view_in, view) = watch::channel(View::default());
         let (stop, stop_out) = watch::channel(false);
         let channels = Channels {
+            offers,
             inputs: inputs_in,
             tip: tip_out,
             keys: keys_out,
@@ -319,6 +328,32 @@ async fn everything_arrives_over_tls_with_the_cabinets_own_key() {
     let (broker, certificates) = Mosquitto::with_tls(&own_key());
     let (security, transport) = (certificates.security(), certificates.transport("office"));
     survives_a_broker_killed_in_the_middle(broker, security, transport).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_certificates_count_without_a_restart_and_the_old_ones_until_they_have_worked() {
+    let (mut broker, certificates) = Mosquitto::with_tls(&own_key());
+    let mut office = Office::begin(broker.port, certificates.transport("office"));
+    let (old, useless) = (certificates.security(), certificates.useless(&own_key()));
+    let there = Arc::new(Mutex::new(vec![old.clone()]));
+    let read = Arc::clone(&there);
+    let offers = Box::new(move || read.lock().unwrap().clone());
+    let mut cabinet = Cabinet::offered(broker.port, old.clone(), offers, 10);
+    cabinet.confirmed(10).await;
+    let renewed = certificates.renewed(&own_key());
+    assert!(renewed != old);
+    // What no broker takes comes first, then the one before; then a good one, and nothing else any more.
+    for (offered, events) in [(vec![useless, old], 20), (vec![renewed], 30)] {
+        *there.lock().unwrap() = offered;
+        broker.kill();
+        cabinet
+            .input(|input| matches!(input, Input::LinkChanged { online: false }))
+            .await;
+        cabinet.append(10);
+        broker.start();
+        cabinet.confirmed(events).await;
+    }
+    office.sees(|seen| seen.committed.len() == 30).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -69,6 +69,14 @@ impl Authority {
         params
     }
 
+    /// A certificate for the cabinet's own key.
+    fn cabinet(&self, cabinet: &SigningKey, serial: u64) -> String {
+        let mut leaf = Self::leaf("PORT-7", Vec::new(), ExtendedKeyUsagePurpose::ClientAuth);
+        leaf.serial_number = Some(serial.into());
+        let signed = leaf.signed_by(&PublicKey(cabinet.verifying_key()), &self.issuer);
+        signed.unwrap().pem()
+    }
+
     /// A certificate and its key.
     fn issue(&self, params: CertificateParams) -> (String, String) {
         // OpenSSL 3.0 does not read Ed25519 keys as rcgen writes them (PKCS#8 version 2).
@@ -83,6 +91,22 @@ impl Certificates {
         Security::Tls {
             ca: self.authority.ca.clone(),
             certificate: self.cabinet.clone(),
+        }
+    }
+
+    /// A later certificate for the same key.
+    pub(crate) fn renewed(&self, cabinet: &SigningKey) -> Security {
+        Security::Tls {
+            ca: self.authority.ca.clone(),
+            certificate: self.authority.cabinet(cabinet, 2),
+        }
+    }
+
+    /// A certificate of somebody whom the broker does not know.
+    pub(crate) fn useless(&self, cabinet: &SigningKey) -> Security {
+        Security::Tls {
+            ca: self.authority.ca.clone(),
+            certificate: Authority::new().cabinet(cabinet, 1),
         }
     }
 
@@ -113,10 +137,8 @@ impl Mosquitto {
         let host = vec!["localhost".into()];
         let server = Authority::leaf("localhost", host, ExtendedKeyUsagePurpose::ServerAuth);
         let (certificate, key) = authority.issue(server);
-        let own = Authority::leaf("PORT-7", Vec::new(), ExtendedKeyUsagePurpose::ClientAuth);
-        let own = own.signed_by(&PublicKey(cabinet.verifying_key()), &authority.issuer);
         let certificates = Certificates {
-            cabinet: own.unwrap().pem(),
+            cabinet: authority.cabinet(cabinet, 1),
             authority,
         };
         let path = |name: &str, text: &str| -> String {

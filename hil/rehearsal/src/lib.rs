@@ -5,6 +5,7 @@ pub mod attack;
 pub mod bench;
 pub mod broker;
 pub mod commissioning;
+pub mod constant_time;
 pub mod crashes;
 pub mod demo;
 pub mod disk;

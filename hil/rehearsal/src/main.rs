@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rehearsal::{attack, bench, broker, crashes, demo, processes, simulation};
+use rehearsal::{attack, bench, broker, constant_time, crashes, demo, processes, simulation};
 use tracing_subscriber::EnvFilter;
 
 /// The whole locker system on one machine
@@ -20,6 +20,7 @@ enum Command {
     Attack(attack::Arguments),
     Broker(broker::Arguments),
     Crashes(crashes::Arguments),
+    ConstantTime(constant_time::Arguments),
     Hardware(bench::Arguments),
     Simulate(simulation::Arguments),
     Replay(simulation::ReplayArguments),
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     match command {
         Command::Demo(arguments) => on_runtime(demo::run(arguments)),
         Command::Attack(arguments) => attack::command(&arguments),
+        Command::ConstantTime(arguments) => constant_time::command(&arguments),
         Command::Crashes(arguments) => crashes::command(&arguments),
         Command::Hardware(arguments) => on_runtime(bench::run(arguments)),
         Command::Broker(arguments) => on_runtime(broker::run(arguments)),

@@ -1,4 +1,4 @@
-//! 100,000 events of a cabinet's life, made by its own engine: people hand in, a courier clears, and the year goes by.
+//! A million events of a cabinet's life, made by its own engine: people hand in, a courier clears, and the year goes by.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use rehearsal::crashes::Hasty;
 use crate::place::{COURIER, PIN, Place, TECHNICIAN};
 
 /// Events of history.
-pub(crate) const EVENTS: u64 = 100_000;
+pub(crate) const EVENTS: u64 = 1_000_000;
 const BEGINNING_MS: i64 = 1_700_000_000_000;
 const DAY_MS: u64 = 86_400_000;
 

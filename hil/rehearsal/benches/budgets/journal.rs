@@ -8,6 +8,8 @@ use std::time::Instant;
 
 use lockerd::journal::{Journal, Options, RealDisk, Record};
 
+pub(crate) mod peers;
+
 const APPENDS: u64 = 3_000;
 const EVENT_BYTES: usize = 360;
 

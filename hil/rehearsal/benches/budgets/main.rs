@@ -3,6 +3,7 @@
 //! `cargo budgets -- unlock memory` measures only these.
 #![allow(clippy::unwrap_used)]
 
+mod backlog;
 mod daemon;
 mod history;
 mod journal;
@@ -21,6 +22,8 @@ type Measurement = (&'static str, fn());
 
 const ALL: &[Measurement] = &[
     ("journal", journal::measure),
+    ("peers", journal::peers::measure),
+    ("backlog", backlog::measure),
     ("unlock", unlock::measure),
     ("start", start::measure),
     ("memory", memory::measure),

@@ -1,4 +1,4 @@
-//! From nothing to ready with 100,000 events of history: the engine by itself, and the daemon as a process.
+//! From nothing to ready with a million events of history: the engine by itself, and the daemon as a process.
 
 use std::process::Command;
 use std::time::Instant;
