@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub use hasty::Hasty;
 use points::Stop;
-use table::Row;
+use table::Table;
 
 mod check;
 mod damage;
@@ -88,7 +88,10 @@ struct Writer {
 pub fn command(arguments: &Arguments) -> ExitCode {
     let outcome = match &arguments.command {
         Some(Hidden::Write(write)) => kills::write(&write.directory, write.start).map(|()| true),
-        None => all(arguments).map(|rows| table::print(&rows, arguments.json)),
+        None => {
+            let mut table = Table::begin(arguments.json);
+            all(arguments, &mut table).map(|()| table.end())
+        }
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -100,9 +103,8 @@ pub fn command(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn all(arguments: &Arguments) -> Result<Vec<Row>, String> {
+fn all(arguments: &Arguments, table: &mut Table) -> Result<(), String> {
     let asked = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
-    let mut rows = Vec::new();
     for (part, stop) in [
         (Part::Power, Stop::Power),
         (Part::Sync, Stop::Sync),
@@ -114,15 +116,17 @@ fn all(arguments: &Arguments) -> Result<Vec<Row>, String> {
             } else {
                 arguments.subsets
             };
-            rows.push(points::every(stop, 2, subsets, 1, &mut progress(part))?);
+            table.add(points::every(stop, 2, subsets, 1, &mut progress(part))?);
         }
     }
     if asked(Part::Damage) {
-        rows.extend(damage::every(1, 1, &mut progress(Part::Damage))?);
+        for row in damage::every(1, 1, &mut progress(Part::Damage))? {
+            table.add(row);
+        }
     }
     if asked(Part::Kills) {
         let place = place(arguments)?;
-        rows.push(kills::many(
+        table.add(kills::many(
             place.path(),
             arguments.kills,
             arguments.seed,
@@ -132,14 +136,11 @@ fn all(arguments: &Arguments) -> Result<Vec<Row>, String> {
     if asked(Part::Ext4) {
         let place = place(arguments)?;
         let mut progress = progress(Part::Ext4);
-        rows.extend(ext4::cuts(
-            place.path(),
-            arguments.cuts,
-            arguments.seed,
-            &mut progress,
-        )?);
+        for row in ext4::cuts(place.path(), arguments.cuts, arguments.seed, &mut progress)? {
+            table.add(row);
+        }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// A directory on a disk: what is tried must not be in memory.

@@ -221,9 +221,11 @@ impl<'a> Life<'a> {
         &self.engine
     }
 
-    /// One of everything; `number` tells its things from those of other rounds.
+    /// What earlier runs left behind, then one of everything; `number` tells its things from those of other rounds.
     pub(super) fn round(&mut self, number: u64) -> Result<(), Ended> {
         self.inspect()?;
+        self.collect_all()?;
+        self.clear()?;
         self.drop_off(number)?;
         self.place(number)?;
         self.collect_all()?;
@@ -342,6 +344,10 @@ impl<'a> Life<'a> {
     }
 
     fn clear(&mut self) -> Result<(), Ended> {
+        let mut inside = self.ledger().consignments.values();
+        if inside.all(|inside| inside.direction == Direction::Outbound) {
+            return Ok(());
+        }
         self.admit()?;
         self.tap(Action::StartClearing)?;
         while self.rows_left() {

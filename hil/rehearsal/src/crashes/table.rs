@@ -87,28 +87,49 @@ impl Row {
     }
 }
 
-/// Prints the table; true when no law was broken.
-pub(super) fn print(rows: &[Row], json: bool) -> bool {
-    if json {
-        println!("{}", serde_json::to_string(rows).expect("texts and numbers"));
-    } else {
-        println!(
-            "{:>8} {:>7} {:>7} {:>10} {:>8}  stopped or damaged by",
-            "tried", "broken", "named", "shortened", "seconds"
-        );
-        for row in rows {
+/// The rows as they come.
+pub(super) struct Table {
+    rows: Vec<Row>,
+    json: bool,
+}
+
+impl Table {
+    pub(super) fn begin(json: bool) -> Self {
+        if !json {
+            println!("   tried  broken   named  shortened  seconds  stopped or damaged by");
+        }
+        Self {
+            rows: Vec::new(),
+            json,
+        }
+    }
+
+    pub(super) fn add(&mut self, row: Row) {
+        if !self.json {
             println!(
                 "{:>8} {:>7} {:>7} {:>10} {:>8.1}  {}",
                 row.tried, row.broken, row.named, row.shortened, row.seconds, row.what
             );
-            for example in &row.examples {
-                println!("{:>8} {example}", "");
-            }
+            row.examples
+                .iter()
+                .for_each(|example| println!("{:>8} {example}", ""));
         }
-        let real = || rows.iter().filter(|row| !row.control);
+        self.rows.push(row);
+    }
+
+    /// The sum; true when no law was broken.
+    pub(super) fn end(self) -> bool {
+        let real = || self.rows.iter().filter(|row| !row.control);
         let tried: u64 = real().map(|row| row.tried).sum();
         let broken: u64 = real().map(|row| row.broken).sum();
-        println!("{tried} tried: {broken} acknowledged events lost, altered or repeated in silence");
+        if self.json {
+            println!(
+                "{}",
+                serde_json::to_string(&self.rows).expect("texts and numbers")
+            );
+        } else {
+            println!("{tried} tried: {broken} acknowledged events lost, altered or repeated in silence");
+        }
+        self.rows.iter().all(Row::is_lawful)
     }
-    rows.iter().all(Row::is_lawful)
 }
