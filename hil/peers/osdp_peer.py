@@ -33,8 +33,9 @@ CARD = {
     "event": Event.CardRead,
     "reader_no": 0,
     "direction": 0,
-    "format": CardFormat.ASCII,
-    "data": b"\x01",
+    "format": CardFormat.Wiegand,
+    "length": 32,
+    "data": bytes(range(4)),
 }
 
 
@@ -102,7 +103,12 @@ def device(info, count):
         return 0, None
 
     capabilities = PDCapabilities(
-        [(Capability.OutputControl, 1, 1), (Capability.CommunicationSecurity, 1, 1)]
+        [
+            (Capability.OutputControl, 1, 1),
+            (Capability.CardDataFormat, 1, 1),
+            (Capability.Readers, 1, 1),
+            (Capability.CommunicationSecurity, 1, 1),
+        ]
     )
     end = PeripheralDevice(
         info, capabilities, log_level=LogLevel.Critical, command_handler=command

@@ -159,15 +159,16 @@ impl Bus {
         self.work.send(work).await.unwrap();
     }
 
-    pub(crate) async fn watch(&self, compartments: u16) {
-        let all = (1..=compartments).map(CompartmentId).collect();
-        self.work.send(Work::Watch(all)).await.unwrap();
+    /// Visits are open at these.
+    pub(crate) async fn watch(&self, compartments: impl IntoIterator<Item = u16>) {
+        let watched = compartments.into_iter().map(CompartmentId).collect();
+        self.work.send(Work::Watch(watched)).await.unwrap();
     }
 }
 
 async fn drive(mut bus: Bus, commands: bool, tell: mpsc::Sender<Told>) {
     let compartments = u16::from(BOARDS) * u16::from(CHANNELS);
-    bus.watch(compartments).await;
+    bus.watch(1..=compartments).await;
     let mut turn = 0;
     let mut next = Box::pin(tokio::time::sleep(pause(turn)));
     loop {

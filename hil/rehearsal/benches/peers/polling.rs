@@ -53,13 +53,25 @@ pub(crate) fn measure() {
 }
 
 fn show(name: &str, baud: u32, mut row: Row) {
-    let (p50, p99) = (median(&mut row.waits.clone()), percentile(&mut row.waits, 99));
+    // A command that waits for longer than anybody's patience is none.
+    let waited = |wait: f64| {
+        if wait.is_nan() {
+            "none went out".to_owned()
+        } else {
+            format!("{wait:.2}")
+        }
+    };
+    let (p50, p99) = (median(&mut row.waits), percentile(&mut row.waits, 99));
     let change = row
         .change
         .map_or("see below".to_owned(), |change| format!("{change:.2}"));
     println!(
-        "| {name} | {baud} | {:.3} | {:.2} | {:.2} | {p50:.2} | {p99:.2} | {change} |",
-        row.cycle, row.silence, row.dead
+        "| {name} | {baud} | {:.3} | {:.2} | {:.2} | {} | {} | {change} |",
+        row.cycle,
+        row.silence,
+        row.dead,
+        waited(p50),
+        waited(p99)
     );
 }
 
