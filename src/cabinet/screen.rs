@@ -62,7 +62,7 @@ pub struct View {
     pub until: Option<Monotonic>,
 }
 
-/// What does not work just now, and so what still does.
+/// What does not work just now, and so what still does; or what whoever is there should do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Notice {
     /// No connection to the office; handing in and collecting work all the same.
@@ -79,6 +79,8 @@ pub enum Notice {
     DropOffsRefused,
     /// The time may be wrong.
     ClockUntrusted,
+    /// A door that nobody works at stands open: it should be closed.
+    StandsOpen(CompartmentId),
 }
 
 /// Whether drop-offs are taken just now.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use office_protocol::event::{SecondFactorKind, Size, VisitPurpose};
-use office_protocol::state::{BoardState, CabinetState, CompartmentState, Occupancy};
-use office_protocol::{BoardId, Seq};
+use office_protocol::event::{Alarm, SecondFactorKind, Size, VisitPurpose};
+use office_protocol::state::{BoardState, CabinetState, CompartmentState, Occupancy, StandingAlarm};
+use office_protocol::{BoardId, CompartmentId, Seq};
 
 use super::Cabinet;
 use super::allocation::free;
@@ -79,10 +79,31 @@ impl Cabinet {
             (self.space > Space::Plenty, Notice::DropOffsRefused),
             (!self.moment.trusted, Notice::ClockUntrusted),
         ];
-        all.into_iter()
+        let notices = all
+            .into_iter()
             .filter(|(holds, _)| *holds)
-            .map(|(_, notice)| notice)
+            .map(|(_, notice)| notice);
+        notices
+            .chain(self.stands_open().map(Notice::StandsOpen))
             .collect()
+    }
+
+    /// The first door that is open although nobody works at it, as after a move to another one. Staff see to doors themselves, and a
+    /// broken sensor is no door.
+    fn stands_open(&self) -> Option<CompartmentId> {
+        let open = |(id, place): &(&CompartmentId, &Compartment)| {
+            let broken = StandingAlarm {
+                alarm: Alarm::SensorBroken,
+                compartment: Some(**id),
+            };
+            place.built
+                && place.open == Some(true)
+                && place.visit.is_none()
+                && !self.ledger.alarms.contains(&broken)
+        };
+        let mut places = self.ledger.compartments.iter();
+        let found = places.find(open).map(|(id, _)| *id);
+        found.filter(|_| self.session.at_work.is_none())
     }
 
     pub(super) fn door_work(&self, visit: Seq) -> Option<DoorWork> {

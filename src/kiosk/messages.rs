@@ -53,6 +53,7 @@ messages! {
     Offline "断网：仍可交件取件" "Offline: all still works here"
     ScannerLost "扫码器故障：请输数字" "Scanner out of order: type digits"
     DoorsUnreachable "部分柜门暂不可用" "Some doors are out of order"
+    StandsOpen "请随手关好 {} 号门" "Please close door {}"
     FullNotice "柜已满：仍可取件" "Full: collecting still works"
     UnprovenNotice "未验锁：暂不能交件" "Locks not yet proven: no hand-ins"
     DropOffsRefused "暂停交件：仍可取件" "No hand-ins: collecting still works"

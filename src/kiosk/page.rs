@@ -117,7 +117,7 @@ fn notices(page: &Page<'_>) -> Markup {
     html! {
         @if !notices.is_empty() {
             div.notices role="status" {
-                @for notice in notices { span.notice { (WARNING_SIGN) (page.say(notice_message(notice))) } }
+                @for notice in notices { span.notice { (WARNING_SIGN) (notice_text(page, notice)) } }
             }
         }
     }
@@ -127,16 +127,17 @@ const fn urgency(notice: Notice) -> u8 {
     match notice {
         Notice::ScannerLost => 0,
         Notice::DoorsUnreachable => 1,
-        Notice::Offline => 2,
-        Notice::Full => 3,
-        Notice::Unproven => 4,
-        Notice::DropOffsRefused => 5,
-        Notice::ClockUntrusted => 6,
+        Notice::StandsOpen(_) => 2,
+        Notice::Offline => 3,
+        Notice::Full => 4,
+        Notice::Unproven => 5,
+        Notice::DropOffsRefused => 6,
+        Notice::ClockUntrusted => 7,
     }
 }
 
-const fn notice_message(notice: Notice) -> M {
-    match notice {
+fn notice_text(page: &Page<'_>, notice: Notice) -> String {
+    let message = match notice {
         Notice::Offline => M::Offline,
         Notice::ScannerLost => M::ScannerLost,
         Notice::DoorsUnreachable => M::DoorsUnreachable,
@@ -144,7 +145,9 @@ const fn notice_message(notice: Notice) -> M {
         Notice::Unproven => M::UnprovenNotice,
         Notice::DropOffsRefused => M::DropOffsRefused,
         Notice::ClockUntrusted => M::ClockUntrusted,
-    }
+        Notice::StandsOpen(compartment) => return page.fill(M::StandsOpen, compartment),
+    };
+    page.say(message).to_owned()
 }
 
 fn screen(page: &Page<'_>) -> Markup {

@@ -72,6 +72,7 @@ pub fn samples() -> Vec<(String, View)> {
             Notice::Unproven,
             Notice::DropOffsRefused,
             Notice::ClockUntrusted,
+            Notice::StandsOpen(CompartmentId(7)),
         ];
         let lonely = View {
             notices,

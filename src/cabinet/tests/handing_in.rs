@@ -2,7 +2,7 @@
 
 use office_protocol::event::{MoveReason, PassRefusal, SecondFactorKind};
 
-use super::super::screen::{Done, DropOffs, ScanProblem, Trouble};
+use super::super::screen::{Done, DropOffs, Notice, ScanProblem, Trouble};
 use super::*;
 
 #[test]
@@ -122,7 +122,13 @@ fn another_door_is_given_and_the_bad_one_taken_out_of_service() {
         reason: MoveReason::Occupied,
     });
     assert_eq!(bench.pulses(), [CompartmentId(1), CompartmentId(2)]);
+    let open = Notice::StandsOpen(CompartmentId(1));
+    assert!(
+        bench.view().notices.contains(&open),
+        "close the first door as well"
+    );
     bench.door(CompartmentId(1), false);
+    assert!(!bench.view().notices.contains(&open));
     bench.door(CompartmentId(2), true);
     bench.tap(Action::AnotherDoor {
         reason: MoveReason::TooSmall,
