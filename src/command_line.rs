@@ -1,7 +1,7 @@
 //! What may be typed: arguments → settings → work → exit code. Exit codes follow sysexits.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -9,7 +9,10 @@ use office_protocol::enrolment::Identity;
 use tracing_subscriber::EnvFilter;
 
 use crate::bus_command::{self, BusCommand};
+use crate::commission::{self, Commission};
 use crate::daemon;
+use crate::engine::{self, EngineError};
+use crate::journal::JournalError;
 use crate::journal::command::JournalCommand;
 use crate::restore::{self, command::Restore};
 use crate::secrets;
@@ -64,6 +67,9 @@ enum Command {
         #[command(subcommand)]
         command: JournalCommand,
     },
+    /// Finds the lock boards, proves lock by lock which door it opens, writes the settings' tables, and prints a signed report; the
+    /// daemon must be stopped. Exit code 1 while locks are not proven
+    Commission(Commission),
     /// Looks for lock boards, listens to them, speaks to them; the daemon must be stopped
     #[command(subcommand)]
     Bus(BusCommand),
@@ -109,6 +115,10 @@ impl Failure {
 }
 
 impl Configured {
+    pub(crate) fn file(&self) -> &Path {
+        &self.config
+    }
+
     pub(crate) fn load(&self) -> Result<Settings, Failure> {
         Settings::load(&self.config).map_err(|error| Failure::new(78, error))
     }
@@ -126,6 +136,7 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
                 configured.config.display(),
                 settings.compartments.len()
             );
+            say_unproven(&settings);
             Ok(ExitCode::SUCCESS)
         }
         Command::Identity(configured) => {
@@ -154,7 +165,30 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
                 &mut std::io::stderr(),
             )))
         }
+        Command::Commission(commission) => commission::run(commission),
         Command::Bus(command) => bus_command::run(command),
+    }
+}
+
+/// Which of the settings' locks nobody has proven; a running daemon has the journal, and says it on its screen.
+fn say_unproven(settings: &Settings) {
+    let unproven = match engine::ledger_on(&settings.directory.join("journal")) {
+        Ok(ledger) => {
+            let built = settings.compartments.iter();
+            let unproven = built.filter(|place| !ledger.proves(place));
+            unproven.map(|place| place.id.to_string()).collect::<Vec<_>>()
+        }
+        Err(EngineError::Journal(JournalError::Locked { .. })) => {
+            println!("lockerd runs: its screen says which locks are not proven");
+            return;
+        }
+        Err(error) => return eprintln!("lockerd: {error}"),
+    };
+    if !unproven.is_empty() {
+        println!(
+            "not proven, nothing is put in there: {}; run `lockerd commission`",
+            unproven.join(", ")
+        );
     }
 }
 

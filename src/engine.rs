@@ -4,6 +4,7 @@
 //! runs it on a thread, the simulation calls it directly with a disk that crashes.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use office_protocol::event::{Damage as ReportedDamage, InvalidEvent};
@@ -244,6 +245,29 @@ impl Engine {
         };
         effects.into_iter().filter(keep).collect()
     }
+}
+
+/// What the journal in a directory says, for looking at; empty where there is none.
+///
+/// # Errors
+/// [`EngineError`]; [`JournalError::Locked`] while a daemon runs.
+pub fn ledger_on(directory: &Path) -> Result<Ledger, EngineError> {
+    let Ok(disk) = journal::RealDisk::open_existing(directory) else {
+        return Ok(Ledger::default());
+    };
+    let opening = Journal::open(Arc::new(disk), Options::default())?;
+    let mut ledger = match &opening.checkpoint {
+        Some(bytes) => Ledger::from_checkpoint(bytes)?,
+        None => Ledger::default(),
+    };
+    for record in &opening.records {
+        let event = Event::parse(&record.event).map_err(|source| EngineError::Unknown {
+            seq: record.seq,
+            source,
+        })?;
+        ledger.apply(&event, Digest::of(&record.event));
+    }
+    Ok(ledger)
 }
 
 fn record(recorded: Recorded) -> Record {

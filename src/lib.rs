@@ -50,6 +50,7 @@ pub mod cabinet;
 pub mod catalogue;
 pub mod clock;
 mod command_line;
+mod commission;
 pub mod daemon;
 pub mod documents;
 pub mod engine;

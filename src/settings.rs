@@ -3,6 +3,7 @@
 mod fragment;
 #[cfg(test)]
 mod tests;
+pub mod wiring;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -124,12 +125,36 @@ impl Settings {
     /// [`SettingsError::Wrong`].
     pub fn parse(file: &str, text: &str) -> Result<Self, SettingsError> {
         let source = Source { file, text };
-        let read: File = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            source.wrong(at, source.in_plain_words(at, error.message().trim()))
-        })?;
-        source.validate(read)
+        source.validate(source.read()?)
     }
+
+    /// The lock bus of settings that may have no compartments yet: what a cabinet's commissioning begins with.
+    ///
+    /// # Errors
+    /// [`SettingsError::Wrong`].
+    pub fn bus(file: &str, text: &str) -> Result<Bus, SettingsError> {
+        let source = Source { file, text };
+        let read = source.read()?;
+        let ports = source.bus_ports(&read)?;
+        let devices = read.lock_ports.iter().map(|port| source.lock_port(port));
+        let devices: Vec<PortSettings> = devices.collect::<Result<_, _>>()?;
+        Ok(Bus {
+            ports: ports.into_iter().zip(devices).collect(),
+            boards: read.boards.iter().map(|entry| board(entry.get_ref())).collect(),
+            last_compartment: read.compartments.iter().map(|place| place.get_ref().id.0).max(),
+        })
+    }
+}
+
+/// The lock bus as far as it is written.
+#[derive(Debug)]
+pub struct Bus {
+    /// Its ports, each with its device.
+    pub ports: Vec<(BusPort, PortSettings)>,
+    /// Its boards.
+    pub boards: Vec<BusBoard>,
+    /// The highest number on a door.
+    pub last_compartment: Option<u16>,
 }
 
 struct Source<'a> {
@@ -138,6 +163,13 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
+    fn read(&self) -> Result<File, SettingsError> {
+        toml::from_str(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.wrong(at, self.in_plain_words(at, error.message().trim()))
+        })
+    }
+
     fn wrong(&self, at: usize, problem: String) -> SettingsError {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -251,20 +283,11 @@ impl Source<'_> {
 
     fn layout(&self, read: &File) -> Result<Layout, SettingsError> {
         if read.compartments.is_empty() {
-            let problem = "no compartment: write at least one [[lock-port]], [[board]] and [[compartment]]";
+            let problem =
+                "no compartment: write at least one [[lock-port]], and `lockerd commission` finds its boards";
             return Err(self.wrong(0, problem.to_owned()));
         }
-        let mut ports = Vec::new();
-        for entry in &read.lock_ports {
-            let port = entry.get_ref();
-            let family = self.family(port)?;
-            ports.push(BusPort {
-                name: port.name.clone(),
-                family,
-                baud: self.baud(port)?,
-                echo: port.echo,
-            });
-        }
+        let ports = self.bus_ports(read)?;
         let boards: Vec<BusBoard> = read.boards.iter().map(|entry| board(entry.get_ref())).collect();
         let mut locks = Vec::new();
         for entry in &read.compartments {
@@ -290,6 +313,19 @@ impl Source<'_> {
         }
         Layout::new(ports, &boards, &locks)
             .map_err(|error| self.wrong(culprit(read, &error), error.to_string()))
+    }
+
+    fn bus_ports(&self, read: &File) -> Result<Vec<BusPort>, SettingsError> {
+        let port = |entry: &Spanned<fragment::LockPort>| {
+            let port = entry.get_ref();
+            Ok(BusPort {
+                name: port.name.clone(),
+                family: self.family(port)?,
+                baud: self.baud(port)?,
+                echo: port.echo,
+            })
+        };
+        read.lock_ports.iter().map(port).collect()
     }
 
     fn family(&self, port: &fragment::LockPort) -> Result<Family, SettingsError> {

@@ -128,6 +128,7 @@ const TOP: &[&str] = &[
     "secrets",
     "command_line",
     "bus_command",
+    "commission",
     "restore",
 ];
 

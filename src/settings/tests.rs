@@ -122,3 +122,53 @@ fn an_unknown_family_lists_the_known_ones() {
     );
     assert!(said.contains(Family::ALL[0].name()), "{said}");
 }
+
+#[test]
+fn found_wiring_changes_its_own_values_and_nothing_else() {
+    use super::wiring::{NewBoard, rewired, with_boards};
+    use office_protocol::event::Wiring;
+    let text = include_str!("../../config/lockerd.toml");
+    let wiring = |channel, inverted| Wiring {
+        board: BoardId(1),
+        channel,
+        inverted,
+    };
+    let found = [
+        (CompartmentId(1), wiring(2, false)),
+        (CompartmentId(2), wiring(1, true)),
+    ];
+    let changed = rewired(text, &found.into()).unwrap();
+    let settings = Settings::parse("changed.toml", &changed).unwrap();
+    let now = |index: usize| settings.compartments[index].wiring.unwrap();
+    assert_eq!((now(0), now(1)), (wiring(2, false), wiring(1, true)));
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let kept = lines(&changed)
+        .iter()
+        .filter(|line| lines(text).contains(line))
+        .count();
+    assert_eq!(
+        (kept, lines(&changed).len()),
+        (lines(text).len(), lines(text).len() + 1)
+    );
+    let back = [
+        (CompartmentId(1), wiring(1, false)),
+        (CompartmentId(2), wiring(2, false)),
+    ];
+    let back = rewired(&changed, &back.into()).unwrap();
+    assert_eq!(
+        back.replacen("inverted = false\nchannel = 2", "channel = 2", 1),
+        text
+    );
+    let new = NewBoard {
+        id: BoardId(2),
+        port: "locks".parse().unwrap(),
+        address: 2,
+        channels: 8,
+    };
+    let more = with_boards(text, &[new], 25);
+    assert!(more.starts_with(text.trim_end()));
+    assert_eq!(
+        Settings::parse("more.toml", &more).unwrap().compartments.len(),
+        32
+    );
+}

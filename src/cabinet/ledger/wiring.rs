@@ -19,6 +19,16 @@ impl Ledger {
         })
     }
 
+    /// Whether a compartment that is to be built like this would be proven.
+    pub fn proves(&self, built: &CompartmentLayout) -> bool {
+        let known = self.compartments.get(&built.id);
+        let served = known.is_some_and(|place| place.built && place.wiring.is_none());
+        served
+            || built
+                .wiring
+                .is_none_or(|wiring| self.proofs.get(&built.id) == Some(&wiring))
+    }
+
     /// Built compartments whose lock nobody has proven.
     pub fn unproven(&self) -> impl Iterator<Item = CompartmentId> + '_ {
         let built = self.compartments.iter().filter(|(_, place)| place.built);

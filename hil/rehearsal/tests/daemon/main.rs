@@ -8,6 +8,7 @@ mod messages;
 mod page;
 mod place;
 mod ports;
+mod proving;
 mod restore;
 mod scans;
 mod settings;

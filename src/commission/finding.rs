@@ -1,0 +1,121 @@
+//! Finding boards: asks every address of each configured port, and says what is there and not in the settings, and the reverse.
+
+use std::time::Duration;
+
+use firmware_protocol::{Board, Codec, Family};
+use office_protocol::BoardId;
+
+use crate::boards::layout::BusPort;
+use crate::boards::probe::Probe;
+use crate::boards::search::Search;
+use crate::command_line::Failure;
+use crate::serial::PortSettings;
+use crate::settings::Bus;
+use crate::settings::wiring::NewBoard;
+
+/// The highest address that switches on boards usually go to.
+const LAST_ADDRESS: u8 = 32;
+/// The speed where no document names one.
+const BAUD: u32 = 9600;
+
+/// What a look at all ports came to.
+pub(super) struct Found {
+    /// Boards that the settings do not know.
+    pub(super) new: Vec<NewBoard>,
+    /// Boards of the settings that do not answer.
+    pub(super) silent: Vec<BoardId>,
+    /// Boards that answer in another family or at another speed than the settings say, in words.
+    pub(super) elsewhere: Vec<String>,
+}
+
+/// Looks at every port whose boards need no key.
+pub(super) async fn boards(bus: &Bus, patience: Duration) -> Result<Found, Failure> {
+    let mut found = Found {
+        new: Vec::new(),
+        silent: Vec::new(),
+        elsewhere: Vec::new(),
+    };
+    let open = bus
+        .ports
+        .iter()
+        .filter(|(port, _)| !port.family.profile().protected);
+    for (port, device) in open {
+        let there = answering(port.family, device, patience).await?;
+        let known = bus.boards.iter().filter(|board| board.port == port.name);
+        let silent = known
+            .clone()
+            .filter(|board| !there.iter().any(|(address, _)| *address == board.address));
+        found.silent.extend(silent.map(|board| board.id));
+        let last = bus.boards.iter().map(|board| board.id.0).max().unwrap_or(0);
+        for (address, channels) in &there {
+            if !known.clone().any(|board| board.address == *address) {
+                let number = u16::try_from(found.new.len())
+                    .unwrap_or(u16::MAX)
+                    .saturating_add(1);
+                found.new.push(NewBoard {
+                    id: BoardId(last.saturating_add(number)),
+                    port: port.name.clone(),
+                    address: address.0,
+                    channels: channels.unwrap_or_else(|| port.family.profile().channels_max),
+                });
+            }
+        }
+        if there.is_empty() {
+            found.elsewhere.extend(otherwise(port, device, patience).await?);
+        }
+    }
+    Ok(found)
+}
+
+/// Nobody answers as the settings say: who answers in any other family, at its usual speed?
+async fn otherwise(
+    port: &BusPort,
+    device: &PortSettings,
+    patience: Duration,
+) -> Result<Vec<String>, Failure> {
+    let mut said = Vec::new();
+    let others = Family::ALL.iter().filter(|family| !family.profile().protected);
+    for family in others {
+        for baud in [family.profile().baud.unwrap_or(BAUD), device.baud] {
+            let tried = *family == port.family && baud == device.baud;
+            let device = PortSettings {
+                baud,
+                ..device.clone()
+            };
+            if !tried && !answering(*family, &device, patience).await?.is_empty() {
+                said.push(format!(
+                    "port {}: boards answer as family = \"{}\", baud = {baud}; write that at its [[lock-port]]",
+                    port.name,
+                    family.name()
+                ));
+                break;
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// Addresses where somebody answers, and how many locks each tells of.
+async fn answering(
+    family: Family,
+    device: &PortSettings,
+    patience: Duration,
+) -> Result<Vec<(Board, Option<u8>)>, Failure> {
+    let gone = |error| Failure::new(66, error);
+    let mut probe = Probe::open(device.clone()).await.map_err(gone)?;
+    let mut codec = family.codec();
+    let (first, last) = codec.profile().boards;
+    let mut there = Vec::new();
+    for address in first..=last.min(LAST_ADDRESS) {
+        let mut search = Search {
+            probe: &mut probe,
+            codec: &mut codec,
+            board: Board(address),
+            patience,
+        };
+        if search.answers().await.map_err(gone)? {
+            there.push((Board(address), search.size().await.map_err(gone)?));
+        }
+    }
+    Ok(there)
+}

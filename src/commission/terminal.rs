@@ -1,0 +1,56 @@
+//! The technician's terminal: what is said there, to a person or to a program, and the lines that are typed.
+
+use std::io::{BufRead, Write};
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::command_line::Failure;
+
+/// Standard input and output.
+pub(super) struct Terminal {
+    json: bool,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Terminal {
+    /// A thread of its own reads: a line may take as long as a person takes.
+    pub(super) fn open(json: bool) -> Self {
+        let (sender, lines) = mpsc::channel(1);
+        std::thread::spawn(move || {
+            for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+                if sender.blocking_send(line.trim().to_owned()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { json, lines }
+    }
+
+    /// Says something at once.
+    pub(super) fn say(&self, object: &Value, words: &str) -> Result<(), Failure> {
+        let line = if self.json {
+            object.to_string()
+        } else {
+            words.to_owned()
+        };
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}")
+            .and_then(|()| out.flush())
+            .map_err(|error| Failure::new(74, format!("standard output: {error}")))
+    }
+
+    pub(super) fn note(&self, words: &str) -> Result<(), Failure> {
+        self.say(&json!({ "note": words }), words)
+    }
+
+    /// The next line; an error when there will be none.
+    pub(super) async fn line(&mut self) -> Result<String, Failure> {
+        self.lines.recv().await.ok_or_else(|| {
+            Failure::new(
+                64,
+                "standard input has ended: answer what is asked, or give --yes where nothing but the sensor is to be believed",
+            )
+        })
+    }
+}

@@ -1,0 +1,306 @@
+//! The walk: finds boards, signs the technician in, proves lock by lock, writes what was found, and signs a report.
+
+// Of all screens a technician meets some; any other is left as it is.
+#![allow(clippy::wildcard_enum_match_arm)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use office_protocol::event::{StaffRole, Wiring};
+use office_protocol::{BoardId, CompartmentId};
+use serde_json::json;
+
+use super::desk::Desk;
+use super::terminal::Terminal;
+use super::{Walk, finding, report};
+use crate::cabinet::screen::{Action, DoorWork, Screen};
+use crate::cabinet::vocabulary::Input;
+use crate::command_line::{Configured, Failure};
+use crate::settings::Settings;
+use crate::settings::wiring::{keep, rewired, with_boards};
+
+/// How long the boards may take to show every door for the first time.
+const FOUND_MAX: Duration = Duration::from_secs(15);
+/// What the journal calls whoever is at a machine whose office has named no technician.
+const AT_THE_MACHINE: &str = "on-site";
+
+pub(super) async fn run(walk: &Walk) -> Result<ExitCode, Failure> {
+    let file = walk.configured.file();
+    let mut terminal = Terminal::open(walk.json);
+    if !walk.no_scan {
+        find(walk, file, &mut terminal).await?;
+    }
+    let settings = walk.configured.load()?;
+    let mut desk = Desk::open(&settings).await?;
+    let unread = |cabinet: &crate::cabinet::Cabinet| {
+        let state = cabinet.state();
+        state.compartments.iter().any(|place| place.open.is_none())
+    };
+    if !desk.until(FOUND_MAX, |cabinet| !unread(cabinet)).await? {
+        terminal.note("some boards do not answer; their locks cannot be proven now")?;
+    }
+    sign_in(&mut desk, &mut terminal).await?;
+    terminal.note("关好所有柜门。 Close all doors.")?;
+    prove(&mut desk, walk, &mut terminal).await?;
+    let found: BTreeMap<CompartmentId, Wiring> = desk.cabinet().ledger().rewired().collect();
+    if !found.is_empty() {
+        let wiring = exchanged(&settings, &found);
+        drop(desk);
+        write(file, &wiring, &mut terminal)?;
+        desk = Desk::open(&walk.configured.load()?).await?;
+    }
+    let settings = walk.configured.load()?;
+    let (kept, text) = report::write(&settings, desk.cabinet())?;
+    let unproven: Vec<u16> = desk.cabinet().ledger().unproven().map(|id| id.0).collect();
+    terminal.say(
+        &json!({ "report": kept, "unproven": unproven }),
+        &format!("{text}signed, and kept as {}", kept.display()),
+    )?;
+    Ok(if unproven.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(1)
+    })
+}
+
+/// Another board hangs there now.
+pub(super) async fn replace_board(configured: &Configured, board: BoardId) -> Result<ExitCode, Failure> {
+    let settings = configured.load()?;
+    if settings.layout.board(board).is_none() {
+        return Err(Failure::new(
+            64,
+            format!("no board {board} in the settings; give its id"),
+        ));
+    }
+    let mut terminal = Terminal::open(false);
+    let mut desk = Desk::open(&settings).await?;
+    sign_in(&mut desk, &mut terminal).await?;
+    for action in [
+        Action::StartInspection,
+        Action::ReplaceBoard { board },
+        Action::Done,
+        Action::Done,
+    ] {
+        desk.tap(action).await?;
+    }
+    let unproven = desk.cabinet().ledger().unproven().count();
+    println!("board {board} is replaced; {unproven} locks are to be proven: run `lockerd commission`");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Looks for boards, and writes those that are new into the settings.
+async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(78, format!("{}: {error}", file.display())))?;
+    let bus = Settings::bus(&file.display().to_string(), &text).map_err(|error| Failure::new(78, error))?;
+    let found = finding::boards(&bus, Duration::from_millis(walk.patience)).await?;
+    for words in &found.elsewhere {
+        terminal.note(words)?;
+    }
+    for board in &found.silent {
+        terminal.note(&format!("board {board} of the settings does not answer"))?;
+    }
+    for board in &found.new {
+        let (id, port, address, channels) = (board.id, &board.port, board.address, board.channels);
+        terminal.say(
+            &json!({ "board": id, "port": port, "address": address, "channels": channels }),
+            &format!("board {id} is new: port {port}, address {address}, {channels} locks"),
+        )?;
+    }
+    if !found.new.is_empty() {
+        let next = bus.last_compartment.map_or(1, |last| last.saturating_add(1));
+        let text = with_boards(&text, &found.new, walk.first.unwrap_or(next));
+        checked_and_kept(file, &text)?;
+    }
+    Ok(())
+}
+
+async fn sign_in(desk: &mut Desk, terminal: &mut Terminal) -> Result<(), Failure> {
+    let members = &desk.cabinet().authority().staff.members;
+    let named = members
+        .iter()
+        .any(|member| member.roles.contains(&StaffRole::Technician));
+    if named {
+        eprintln!(
+            "维护员工作证或凭证码,再输密码。\nThe technician's badge or pass, then the PIN, one line each."
+        );
+        let badge = terminal.line().await?;
+        desk.step(Input::Scanned { text: badge.into() }).await?;
+        let digits = terminal.line().await?;
+        desk.tap(Action::Digits { digits }).await?;
+    } else {
+        let staff = AT_THE_MACHINE
+            .parse()
+            .map_err(|error| Failure::new(70, format!("{error}")))?;
+        desk.step(Input::TechnicianAtMachine { staff }).await?;
+    }
+    match desk.screen() {
+        Screen::StaffHome {
+            role: StaffRole::Technician,
+            ..
+        } => Ok(()),
+        _ => Err(Failure::new(
+            77,
+            "no technician's badge and PIN that count here and now; nothing was opened",
+        )),
+    }
+}
+
+/// Goes through the locks as the screen would, until there is nothing left to do.
+async fn prove(desk: &mut Desk, walk: &Walk, terminal: &mut Terminal) -> Result<(), Failure> {
+    desk.tap(Action::StartProving).await?;
+    let mut opened = 0_u32;
+    loop {
+        match desk.screen() {
+            Screen::StaffHome { .. } | Screen::Home { .. } => return Ok(()),
+            Screen::Round { rows, .. } if rows.is_empty() => {
+                desk.tap(Action::EndRound).await?;
+                desk.tap(Action::Done).await?;
+            }
+            Screen::Round { rows, .. } => {
+                opened += 1;
+                let doors = rows.len();
+                terminal.say(&json!({ "left": doors }), &format!("{doors} locks left"))?;
+                desk.tap(Action::OpenNext).await?;
+            }
+            Screen::WhichDoor { work, doors } => {
+                let action = which_door(desk, walk, terminal, &work, &doors).await?;
+                if let Some(action) = action {
+                    desk.tap(action).await?;
+                }
+            }
+            Screen::IsDoorOpen(work) => {
+                let open = is_open(desk, walk, terminal, &work).await?;
+                if let Some(open) = open {
+                    desk.tap(Action::DoorIsOpen { open }).await?;
+                }
+            }
+            Screen::DoorOpen { work, .. } => {
+                let door = work.compartment;
+                terminal.say(
+                    &json!({ "ask": "close", "door": door }),
+                    &format!("close door {door}"),
+                )?;
+                let shown = std::mem::discriminant(&desk.screen());
+                while std::mem::discriminant(&desk.screen()) == shown {
+                    desk.turn().await?;
+                }
+            }
+            Screen::MoreTime => desk.tap(Action::MoreTime).await?,
+            Screen::Opening(_) | Screen::LockResting(_) => desk.turn().await?,
+            _ if opened > 0 => desk.tap(Action::Done).await?,
+            _ => desk.turn().await?,
+        }
+    }
+}
+
+async fn which_door(
+    desk: &mut Desk,
+    walk: &Walk,
+    terminal: &mut Terminal,
+    work: &DoorWork,
+    doors: &[CompartmentId],
+) -> Result<Option<Action>, Failure> {
+    let compartment = work.compartment;
+    let wiring = desk
+        .cabinet()
+        .ledger()
+        .compartments
+        .get(&compartment)
+        .and_then(|place| place.wiring);
+    let lock = wiring.map_or(String::new(), |wiring| {
+        format!("board {} channel {}: ", wiring.board, wiring.channel)
+    });
+    terminal.say(
+        &json!({ "ask": "which-door", "door": compartment, "wiring": wiring }),
+        &format!("{lock}which door has opened? [{compartment}, another number, or none]"),
+    )?;
+    if walk.yes {
+        return Ok(Some(Action::OpenedDoor { compartment }));
+    }
+    let Some(line) = desk.answer(terminal).await? else {
+        return Ok(None);
+    };
+    Ok(match line.as_str() {
+        "" => Some(Action::OpenedDoor { compartment }),
+        "none" => Some(Action::No),
+        number => match number.parse().map(CompartmentId) {
+            Ok(compartment) if doors.contains(&compartment) => Some(Action::OpenedDoor { compartment }),
+            Ok(_) | Err(_) => {
+                terminal.note(&format!("{number:?} is no door of the settings"))?;
+                None
+            }
+        },
+    })
+}
+
+async fn is_open(
+    desk: &mut Desk,
+    walk: &Walk,
+    terminal: &mut Terminal,
+    work: &DoorWork,
+) -> Result<Option<bool>, Failure> {
+    let door = work.compartment;
+    terminal.say(
+        &json!({ "ask": "is-open", "door": door }),
+        &format!("the sensor of door {door} has not moved. Has any door opened? [y or n]"),
+    )?;
+    if walk.yes {
+        return Ok(Some(false));
+    }
+    let line = desk.answer(terminal).await?;
+    Ok(line.map(|line| line.starts_with(['y', 'Y'])))
+}
+
+/// All wiring with what was found in it: who had a lock before gets the one that is free now.
+fn exchanged(
+    settings: &Settings,
+    found: &BTreeMap<CompartmentId, Wiring>,
+) -> BTreeMap<CompartmentId, Wiring> {
+    let built = settings.compartments.iter();
+    let mut all: BTreeMap<CompartmentId, Wiring> = built
+        .filter_map(|place| Some((place.id, place.wiring?)))
+        .collect();
+    for (door, wiring) in found {
+        let lock = |of: &Wiring| (of.board, of.channel);
+        let before = all.insert(*door, *wiring);
+        let other = all
+            .iter_mut()
+            .find(|(id, has)| *id != door && lock(has) == lock(wiring));
+        if let (Some((_, has)), Some(before)) = (other, before) {
+            *has = before;
+        }
+    }
+    all
+}
+
+fn write(
+    file: &Path,
+    wiring: &BTreeMap<CompartmentId, Wiring>,
+    terminal: &mut Terminal,
+) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(74, format!("{}: {error}", file.display())))?;
+    let text = rewired(&text, wiring).ok_or_else(|| {
+        Failure::new(
+            78,
+            format!(
+                "{}: write the [[compartment]] tables line by line",
+                file.display()
+            ),
+        )
+    })?;
+    checked_and_kept(file, &text)?;
+    terminal.note(&format!(
+        "{}: the locks are written as they were found",
+        file.display()
+    ))
+}
+
+/// Only what can be used takes a settings file's place.
+fn checked_and_kept(file: &Path, text: &str) -> Result<(), Failure> {
+    Settings::parse(&file.display().to_string(), text).map_err(|error| Failure::new(78, error))?;
+    keep(file, text).map_err(|error| Failure::new(74, format!("{}: {error}", file.display())))
+}
