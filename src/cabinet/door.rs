@@ -35,6 +35,8 @@ pub(super) struct Work {
     pub(super) phase: Phase,
     pub(super) since: Monotonic,
     pub(super) alarmed: bool,
+    /// It was open during this visit, by its sensor or by somebody's word: something may be inside.
+    pub(super) entered: bool,
 }
 
 impl Cabinet {

@@ -206,6 +206,9 @@ impl Cabinet {
             Some(to) => {
                 self.fail_open_pulse(visit);
                 self.record_in(visit, EventBody::VisitMoved { from, to, reason });
+                if let Some(work) = self.work.get_mut(&visit) {
+                    work.entered = false;
+                }
                 self.pulse(visit);
             }
             None => {

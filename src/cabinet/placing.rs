@@ -85,6 +85,15 @@ impl Cabinet {
         self.refuse_label(LabelProblem::NoRoom);
     }
 
+    /// The door that was to be opened again stays shut, with the last one behind it.
+    pub(super) fn placing_stuck(&mut self) {
+        if let Some(work) = &mut self.session.at_work {
+            work.undoing = false;
+            work.pending = None;
+        }
+        self.refuse_label(LabelProblem::DoorStuck);
+    }
+
     /// Opens the last one again.
     pub(super) fn undo_last(&mut self) {
         let Some(work) = &mut self.session.at_work else {

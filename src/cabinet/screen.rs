@@ -376,6 +376,8 @@ pub enum LabelProblem {
     AlreadyInside,
     /// No free compartment that fits.
     NoRoom,
+    /// The last one's door does not open again: what is inside is noted as unconfirmed.
+    DoorStuck,
 }
 
 /// One line of a round.

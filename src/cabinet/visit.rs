@@ -9,6 +9,8 @@ use super::Cabinet;
 use super::door::{Phase, Work};
 use super::ledger::Visit;
 use super::limits::UNLOCK_LIFETIME_MS;
+use super::screen::Trouble;
+use super::session::Stage;
 use super::vocabulary::Effect;
 
 /// A visit that is about to be granted; what only drop-offs and placings have is added by them.
@@ -47,6 +49,7 @@ impl Cabinet {
                 phase: Phase::Granted,
                 since: self.moment.now,
                 alarmed: false,
+                entered: false,
             },
         );
         visit
@@ -77,10 +80,12 @@ impl Cabinet {
     }
 
     pub(super) fn phase(&mut self, visit: Seq, phase: Phase) {
+        let before = self.work.get(&visit).is_some_and(|work| work.entered);
         let work = Work {
             phase,
             since: self.moment.now,
             alarmed: false,
+            entered: before || matches!(phase, Phase::Open { .. }),
         };
         self.work.insert(visit, work);
     }
@@ -166,7 +171,18 @@ impl Cabinet {
         };
         self.fail_open_pulse(visit);
         self.raise(Alarm::DoorJammed, Some(running.compartment));
+        let entered = self.work.get(&visit).is_some_and(|work| work.entered);
         match running.purpose {
+            // It opened before, and something was put in: no other door helps, and nobody can say what is inside.
+            VisitPurpose::DropOff if entered => {
+                let work = self.door_work(visit);
+                self.abandon(visit, DoubtReason::Unanswered);
+                self.session.stage = Stage::Sorry(Trouble::DoorStuckInside, work);
+            }
+            VisitPurpose::Placing if entered => {
+                self.abandon(visit, DoubtReason::Unanswered);
+                self.placing_stuck();
+            }
             VisitPurpose::DropOff | VisitPurpose::Placing => {
                 self.withdraw(running.compartment, WithdrawReason::Broken);
                 self.move_visit(visit, MoveReason::NotOpened);

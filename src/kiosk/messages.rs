@@ -223,6 +223,7 @@ messages! {
     LabelUnreadable "不是标签，请再扫" "Not a label. Scan again"
     LabelInside "这件已在柜内" "This one is inside already"
     LabelNoRoom "没有合适的空格口" "No free door fits"
+    LabelDoorStuck "上一个柜门打不开，已登记待核实，请继续" "The last door stays shut. That is noted; please go on"
     HowLarge "标签未登记，要多大？" "Unknown label. How large?"
     WhatIsInside "里面是什么？" "What is inside?"
     InsideRight "应有的文件" "What should be"

@@ -118,6 +118,7 @@ pub(super) fn placing_scan(
         LabelProblem::Unreadable => M::LabelUnreadable,
         LabelProblem::AlreadyInside => M::LabelInside,
         LabelProblem::NoRoom => M::LabelNoRoom,
+        LabelProblem::DoorStuck => M::LabelDoorStuck,
     });
     html! {
         div.middle {

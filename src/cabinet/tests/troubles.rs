@@ -2,7 +2,7 @@
 
 use office_protocol::event::{Alarm, DoubtReason};
 
-use super::super::screen::{DropOffs, Trouble};
+use super::super::screen::{DropOffs, LabelProblem, Trouble};
 use super::*;
 
 fn at_slip(bench: &mut Bench) {
@@ -29,6 +29,47 @@ fn a_stuck_door_is_asked_about_then_pulsed_at_most_three_times_and_drop_off_move
     bench.open_and_close();
     bench.tap(Action::Yes);
     assert_eq!(bench.happened("dropped-off"), 1);
+}
+
+/// The door stays shut however often it is pulsed.
+fn jams(bench: &mut Bench) {
+    while {
+        bench.wait(4_000);
+        matches!(bench.screen(), Screen::IsDoorOpen(_))
+    } {
+        bench.tap(Action::DoorIsOpen { open: false });
+    }
+}
+
+#[test]
+fn documents_behind_a_door_that_does_not_open_again_are_in_doubt_there_and_never_moved() {
+    let mut bench = Bench::new();
+    at_slip(&mut bench);
+    bench.tap(Action::Accept { reachable: false });
+    let handed_in = bench.open_and_close();
+    bench.tap(Action::Reopen);
+    jams(&mut bench);
+    let Screen::Sorry { trouble, .. } = bench.screen() else {
+        panic!("{:?}", bench.screen())
+    };
+    assert_eq!(trouble, Trouble::DoorStuckInside);
+    bench.tap(Action::Done);
+
+    bench.admit("wang");
+    bench.tap(Action::StartPlacing);
+    bench.scan("PERMIT-1");
+    let placed = bench.open_and_close();
+    bench.tap(Action::UndoLast);
+    jams(&mut bench);
+    let Screen::PlacingScan { refused, .. } = bench.screen() else {
+        panic!("{:?}", bench.screen())
+    };
+    assert_eq!(refused, Some(LabelProblem::DoorStuck));
+    assert_eq!(bench.happened("visit-moved"), 0);
+    for place in [handed_in, placed] {
+        let place = &bench.cabinet.ledger().compartments[&place];
+        assert!(place.doubt.is_some() && place.consignment.is_some());
+    }
 }
 
 #[test]

@@ -67,6 +67,7 @@ pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
         ("unreadable", None, 0, Some(LabelProblem::Unreadable)),
         ("inside", last, 3, Some(LabelProblem::AlreadyInside)),
         ("no-room", None, 0, Some(LabelProblem::NoRoom)),
+        ("door-stuck", None, 3, Some(LabelProblem::DoorStuck)),
     ] {
         add(
             &format!("placing-{name}"),

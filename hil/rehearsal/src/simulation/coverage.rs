@@ -105,6 +105,7 @@ known! {
         LabelProblem::Unreadable => "label refused: unreadable",
         LabelProblem::AlreadyInside => "label refused: already-inside",
         LabelProblem::NoRoom => "label refused: no-room",
+        LabelProblem::DoorStuck => "label refused: door-stuck",
     }
 
     /// Why a conversation ended badly.
