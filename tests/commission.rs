@@ -199,3 +199,25 @@ async fn boards_wiring_and_polarity_are_found_written_and_signed() {
     assert_eq!((anew.code, anew.asked), (Some(0), 4));
     assert_eq!(port.view().await.unwrap().pulses, 8, "one pulse for each proof");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn boards_of_another_family_than_the_settings_say_are_named_with_what_to_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("locks");
+    let config = cabinet(directory.path(), &path);
+    let text = std::fs::read_to_string(&config).unwrap();
+    let other = text.replace("family = \"wkly\"", "family = \"kerong-cu16\"");
+    std::fs::write(&config, &other).unwrap();
+    let board = SimulatedBoard::new(BoardSettings::new(Family::Wkly, Board(0), LOCKS), 1);
+    let baud = Family::Wkly.profile().baud.unwrap_or(9600);
+    let _port = Port::spawn(Line::new(vec![board], baud, Grain::Bytes, 1), &path).unwrap();
+
+    let looked = run(&["commission", "--json", "--patience", "20"], &config).await;
+    let said = String::from_utf8_lossy(&looked.stdout).into_owned();
+    assert!(
+        said.contains("boards answer as family = \\\"wkly\\\""),
+        "{said}{}",
+        String::from_utf8_lossy(&looked.stderr)
+    );
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), other);
+}

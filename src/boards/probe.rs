@@ -53,6 +53,15 @@ impl Probe {
         }
     }
 
+    /// Closes the port, and returns when it is closed: until then nobody can open it again.
+    pub async fn close(self) {
+        let Self {
+            outlet, mut events, ..
+        } = self;
+        drop(outlet);
+        while events.recv().await.is_some() {}
+    }
+
     /// The next bytes that come; none when nothing has come for so long.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ pub(super) async fn run(scan: &Scan) -> Result<ExitCode, Failure> {
         for family in families {
             found += search(scan, &mut probe, family, baud).await?;
         }
+        probe.close().await;
     }
     if found > 0 {
         return Ok(ExitCode::SUCCESS);

@@ -15,6 +15,8 @@ use crate::settings::wiring::NewBoard;
 
 /// The highest address that switches on boards usually go to.
 const LAST_ADDRESS: u8 = 32;
+/// How often a board is asked that should be there.
+const TRIES: usize = 3;
 /// The speed where no document names one.
 const BAUD: u32 = 9600;
 
@@ -40,8 +42,9 @@ pub(super) async fn boards(bus: &Bus, patience: Duration) -> Result<Found, Failu
         .iter()
         .filter(|(port, _)| !port.family.profile().protected);
     for (port, device) in open {
-        let there = answering(port.family, device, patience).await?;
         let known = bus.boards.iter().filter(|board| board.port == port.name);
+        let named: Vec<Board> = known.clone().map(|board| board.address).collect();
+        let there = answering(port.family, device, &named, patience).await?;
         let silent = known
             .clone()
             .filter(|board| !there.iter().any(|(address, _)| *address == board.address));
@@ -82,7 +85,7 @@ async fn otherwise(
                 baud,
                 ..device.clone()
             };
-            if !tried && !answering(*family, &device, patience).await?.is_empty() {
+            if !tried && !answering(*family, &device, &[], patience).await?.is_empty() {
                 said.push(format!(
                     "port {}: boards answer as family = \"{}\", baud = {baud}; write that at its [[lock-port]]",
                     port.name,
@@ -95,10 +98,11 @@ async fn otherwise(
     Ok(said)
 }
 
-/// Addresses where somebody answers, and how many locks each tells of.
+/// Addresses where somebody answers, and how many locks each tells of. The named ones are asked more than once before they count as silent.
 async fn answering(
     family: Family,
     device: &PortSettings,
+    named: &[Board],
     patience: Duration,
 ) -> Result<Vec<(Board, Option<u8>)>, Failure> {
     let gone = |error| Failure::new(66, error);
@@ -113,9 +117,14 @@ async fn answering(
             board: Board(address),
             patience,
         };
-        if search.answers().await.map_err(gone)? {
-            there.push((Board(address), search.size().await.map_err(gone)?));
+        let tries = if named.contains(&search.board) { TRIES } else { 1 };
+        for _ in 0..tries {
+            if search.answers().await.map_err(gone)? {
+                there.push((search.board, search.size().await.map_err(gone)?));
+                break;
+            }
         }
     }
+    probe.close().await;
     Ok(there)
 }
