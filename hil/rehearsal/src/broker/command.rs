@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::core::Broker;
@@ -51,10 +52,18 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             return ExitCode::from(UNAVAILABLE);
         }
     };
+    let (mut terminate, mut interrupt) = match signals() {
+        Ok(signals) => signals,
+        Err(error) => {
+            eprintln!("rehearsal broker: signals cannot be caught: {error}");
+            return ExitCode::from(UNAVAILABLE);
+        }
+    };
     println!("listening on {}", server.address());
     tokio::select! {
         () = obey(server.control()) => {}
-        () = asked_to_end() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
     server.stop().await;
     println!("stopped");
@@ -113,18 +122,7 @@ fn lines_of_standard_input() -> mpsc::Receiver<String> {
     lines
 }
 
-async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(error) => {
-            tracing::warn!(%error, "SIGTERM cannot be caught: it ends the broker at once");
-            let _interrupted = tokio::signal::ctrl_c().await;
-        }
-    }
+/// What ends a program: asked for before it says that it is ready, so that nobody can be too early.
+fn signals() -> std::io::Result<(Signal, Signal)> {
+    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
 }
