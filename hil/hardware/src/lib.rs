@@ -58,4 +58,4 @@ pub use pace::{Grain, Pace};
 pub use port::{Device, Ended, Port};
 pub use scanner::{Ending, GM65_ACKNOWLEDGEMENT, GM65_TRIGGER, ScannerInput, SimulatedScanner};
 pub use terminal::{Terminal, Timer};
-pub use typed::typed;
+pub use typed::{typed, typed_after_an_alias};

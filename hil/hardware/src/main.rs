@@ -33,7 +33,7 @@ struct Failure(u8, String);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse_from(hardware::typed_after_an_alias(std::env::args_os())) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _closed = error.print();

@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Some("become") => return processes::become_another(arguments),
         Some(_) | None => {}
     }
-    let command = Arguments::parse().command;
+    let command = Arguments::parse_from(hardware::typed_after_an_alias(std::env::args_os())).command;
     // What is damaged on purpose needs no warning.
     let level = if matches!(command, Command::Crashes(_)) {
         "off"
