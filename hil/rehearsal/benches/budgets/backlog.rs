@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lockerd::cabinet::Ledger;
+use lockerd::engine::ledger_on;
 use lockerd::journal::{Journal, Options, RealDisk, Record};
 use office_protocol::event::Clock;
 use office_protocol::{CabinetId, Digest, Event, EventBody, Seq, Start, Timestamp};
@@ -76,14 +76,14 @@ async fn drained(brokerage: Brokerage, name: &str) {
     site.end_all().await;
 }
 
-/// A journal of a cabinet whose service was rated by many.
+/// What a cabinet, after it was commissioned, wrote while many rated its service.
 fn backlog(place: &std::path::Path, cabinet: &CabinetId) {
+    let mut ledger = ledger_on(place).unwrap();
     let disk = Arc::new(RealDisk::open(place).unwrap());
-    let mut ledger = Ledger::default();
     let opening = Journal::open(disk, Options::default()).unwrap();
     let mut journal = opening.resume(&ledger.to_checkpoint(), 0).unwrap();
     let mut group = Vec::new();
-    for seq in 1..=EVENTS {
+    for seq in ledger.tip.seq.0 + 1..=EVENTS {
         let event = Event {
             start: Start(1),
             source: cabinet.clone(),
