@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 
+use crate::clients::Client;
 use crate::server::App;
 
 mod authority;
@@ -69,15 +70,25 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
 }
 
-async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn guard(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
     let offered = request.headers().get(header::AUTHORIZATION);
     let offered = offered.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    if !app.api_requests.take() {
-        return Refusal::TooMany.into_response();
-    }
-    match offered {
-        Some(token) if app.secrets.is_token(token) => next.run(request).await,
-        Some(_) | None => Refusal::Unauthorised.into_response(),
+    let right = offered.is_some_and(|token| app.secrets.is_token(token));
+    // Who has no token takes nothing away from those who have.
+    let may = if right {
+        app.api_requests.take()
+    } else {
+        app.strangers.take(client)
+    };
+    match (may, right) {
+        (false, _) => Refusal::TooMany.into_response(),
+        (true, true) => next.run(request).await,
+        (true, false) => Refusal::Unauthorised.into_response(),
     }
 }
 

@@ -5,17 +5,18 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use futures_util::StreamExt;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tokio_stream::wrappers::WatchStream;
 
+use crate::clients::Client;
 use crate::clock::{self, Monotonic};
 use crate::database::DatabaseError;
 use crate::database::personal::Whose;
@@ -31,6 +32,8 @@ const SESSION_MS: u64 = 10 * 3_600_000;
 /// The largest form that is read.
 const FORM_BYTES_MAX: usize = 4 * 1024;
 const SESSIONS_MAX: usize = 256;
+/// Passwords that are checked at once, whoever offers them: each takes 19 MiB.
+const CHECKS_MAX: usize = 4;
 /// Pages that are open at once.
 const PAGES_MAX: usize = 64;
 /// The page changes at most so often.
@@ -41,6 +44,7 @@ pub struct Sessions {
     clock: Monotonic,
     ends: Mutex<HashMap<office_protocol::Digest, u64>>,
     pages: Arc<Semaphore>,
+    checks: Semaphore,
 }
 
 impl Default for Sessions {
@@ -49,6 +53,7 @@ impl Default for Sessions {
             clock: Monotonic::begin(),
             ends: Mutex::default(),
             pages: Arc::new(Semaphore::new(PAGES_MAX)),
+            checks: Semaphore::new(CHECKS_MAX),
         }
     }
 }
@@ -166,7 +171,12 @@ fn back(language: &str, done: &str) -> Redirect {
     Redirect::to(&format!("/?language={language}{done}"))
 }
 
-async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): Form<Login>) -> Response {
+async fn login(
+    State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
+    headers: HeaderMap,
+    Form(login): Form<Login>,
+) -> Response {
     let asked = Asked {
         language: login.language,
         ..Asked::default()
@@ -175,13 +185,14 @@ async fn login(State(app): State<Arc<App>>, headers: HeaderMap, Form(login): For
         let page = page::login(asked.language(&headers), Some(problem));
         (status, Html(page)).into_response()
     };
-    if !app.logins.take() {
+    if !app.logins.take(client) {
         return again(StatusCode::TOO_MANY_REQUESTS, LoginProblem::TooMany);
     }
     let secrets = app.secrets.clone();
+    let _turn = app.sessions.checks.acquire().await;
     let right = tokio::task::spawn_blocking(move || secrets.is_password(&login.password)).await;
     if !right.unwrap_or(false) {
-        tracing::warn!("wrong operators' password");
+        tracing::warn!(?client, "wrong operators' password");
         return again(StatusCode::UNAUTHORIZED, LoginProblem::Wrong);
     }
     let cookie = app.sessions.begin();

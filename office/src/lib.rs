@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod certificates;
+pub mod clients;
 pub mod clock;
 pub mod command_line;
 pub mod console;

@@ -93,7 +93,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         online,
         address,
         &settings.hosts,
-    );
+    )
+    .behind(settings.client_header());
     for (webhook, secret) in settings.webhooks.into_iter().zip(secrets_of_webhooks) {
         tokio::spawn(webhooks::run(hub.clone(), webhook, secret));
     }

@@ -1,15 +1,17 @@
 //! The hub's HTTP server: the API and the operators' page, for known hosts only.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use office_protocol::CabinetId;
@@ -17,6 +19,7 @@ use office_protocol::document::DocumentName;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::clients::{Buckets, Client};
 use crate::clock;
 use crate::console::Sessions;
 use crate::database::DatabaseError;
@@ -42,14 +45,21 @@ pub struct App {
     pub secrets: Arc<Secrets>,
     /// How many requests the API takes.
     pub api_requests: Bucket,
-    /// How many passwords may be tried.
-    pub logins: Bucket,
+    /// How many requests without the token each client may make.
+    pub strangers: Buckets,
+    /// How many passwords each client may try.
+    pub logins: Buckets,
     /// Operators who have logged in.
     pub sessions: Sessions,
     outbound: mpsc::Sender<Outgoing>,
     online: watch::Receiver<bool>,
     hosts: Vec<String>,
+    client_header: Option<HeaderName>,
 }
+
+/// The other end of a connection.
+#[derive(Clone, Copy)]
+struct Peer(IpAddr);
 
 impl App {
     /// For a server at `address`, known under `hosts` as well.
@@ -72,12 +82,21 @@ impl App {
             hub,
             secrets: Arc::new(secrets),
             api_requests: Bucket::new(400, 100.0),
-            logins: Bucket::new(5, 0.1),
+            strangers: Buckets::new(100, 5.0),
+            logins: Buckets::new(5, 0.1),
             sessions: Sessions::default(),
             outbound,
             online,
             hosts: known,
+            client_header: None,
         }
+    }
+
+    /// Behind a proxy that says in this header who asks.
+    #[must_use]
+    pub fn behind(mut self, client_header: Option<HeaderName>) -> Self {
+        self.client_header = client_header;
+        self
     }
 
     /// Whether the broker is connected.
@@ -160,15 +179,20 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) {
         .header_read_timeout(HEADER_LIMIT)
         .max_buf_size(HEADER_BYTES_MAX);
     while let Ok(permit) = permits.clone().acquire_owned().await {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let connection = http.serve_connection(TokioIo::new(stream), service.clone());
+        let service = service.clone();
+        let known = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(address.ip()));
+            service.call(request)
+        });
+        let connection = http.serve_connection(TokioIo::new(stream), known);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
@@ -178,10 +202,14 @@ pub async fn serve(listener: TcpListener, app: Arc<App>) {
     }
 }
 
-async fn at_the_door(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+async fn at_the_door(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     if !from_here(request.headers(), &app.hosts) {
         return (StatusCode::MISDIRECTED_REQUEST, "unknown host or origin\n").into_response();
     }
+    let peer = request.extensions().get::<Peer>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let client = Client::of(peer, request.headers(), app.client_header.as_ref());
+    request.extensions_mut().insert(client);
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \

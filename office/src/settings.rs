@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use axum::http::HeaderName;
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -22,6 +23,9 @@ pub struct Settings {
     /// Host names under which a proxy serves it, besides the address itself.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// The header in which that proxy says who asks, when nobody else can reach `listen`; left out: whoever is connected.
+    #[serde(default)]
+    client_header: Option<String>,
     /// Where the database is, when it is not a file in `directory`: see [`Location::server`].
     #[serde(default)]
     database: Option<Location>,
@@ -132,6 +136,9 @@ impl Settings {
                     .into(),
             );
         }
+        if self.client_header.is_some() && self.client_header().is_none() {
+            return Err("client_header: the name of an HTTP header, as \"x-forwarded-for\"".into());
+        }
         if self.silent_minutes == 0 || self.personal_days == 0 {
             return Err("silent_minutes and personal_days: at least 1".into());
         }
@@ -156,6 +163,11 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// The header in which a proxy says who asks.
+    pub fn client_header(&self) -> Option<HeaderName> {
+        self.client_header.as_ref()?.parse().ok()
     }
 
     /// Where the database is.
@@ -228,6 +240,19 @@ mod tests {
             read(&text("", "share = \"office\"")).is_err(),
             "several hubs need a server"
         );
+    }
+
+    #[test]
+    fn the_header_of_a_proxy_is_a_header() {
+        let text = |header: &str| {
+            format!(
+                "directory = \"d\"\nclient_header = \"{header}\"\n[broker]\nhost = \"localhost\"\nport = 1883\n"
+            )
+        };
+        let named = read(&text("X-Forwarded-For")).unwrap().client_header().unwrap();
+        assert_eq!(named.as_str(), "x-forwarded-for");
+        let error = read(&text("a proxy")).unwrap_err().to_string();
+        assert!(error.contains("client_header"), "{error}");
     }
 
     #[test]

@@ -521,6 +521,56 @@ async fn passwords_cannot_be_tried_without_end(place: &Place) {
     assert!(answers.contains(&429));
 }
 
+/// The answer's first line to a request of somebody at this address.
+async fn from_address(address: [u8; 4], office: &Office, method: &str, path: &str, rest: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let host = office.address.strip_prefix("http://").unwrap();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    let mut stream = socket.connect(host.parse().unwrap()).await.unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{rest}");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+async fn who_tries_too_much_locks_nobody_else_out(place: &Place) {
+    let office = open(place, &TestCabinet::new("PORT-7")).await;
+    let password = std::fs::read_to_string(place.path().join("password")).unwrap();
+    let (attacker, honest) = ([127, 0, 0, 66], [127, 0, 0, 7]);
+    let form = |password: &str, header: &str| {
+        let body = format!("password={password}");
+        let length = body.len();
+        format!(
+            "{header}content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    };
+    let login = async |address, form: String| from_address(address, &office, "POST", "/login", &form).await;
+    let mut last = String::new();
+    for number in 0..8 {
+        // Nobody believes a client what only a proxy may say.
+        let header = format!("x-forwarded-for: 192.0.2.{number}\r\n");
+        last = login(attacker, form("x", &header)).await;
+    }
+    assert!(last.contains("429"), "{last}");
+    let right = form(password.trim(), "");
+    let answer = login(honest, right.clone()).await;
+    assert!(answer.contains("303"), "{answer}");
+    assert!(login(attacker, right).await.contains("429"));
+
+    let mut last = String::new();
+    for _ in 0..300 {
+        last = from_address(attacker, &office, "GET", "/api/v1/cabinets", "\r\n").await;
+    }
+    assert!(last.contains("429"), "{last}");
+    let bearer = format!("authorization: Bearer {}\r\n\r\n", office.token.trim());
+    for address in [honest, attacker] {
+        let answer = from_address(address, &office, "GET", "/api/v1/cabinets", &bearer).await;
+        assert!(answer.contains("200"), "who has the token is let in: {answer}");
+    }
+}
+
 on_both_databases! {
     everything_but_the_health_check_wants_a_token,
     an_application_gets_a_drop_off_pass_that_verifies,
@@ -534,4 +584,5 @@ on_both_databases! {
     a_collection_pass_takes_the_next_generation,
     the_page_wants_a_password_and_refuses_foreign_hosts_and_origins,
     passwords_cannot_be_tried_without_end,
+    who_tries_too_much_locks_nobody_else_out,
 }
