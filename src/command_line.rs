@@ -50,7 +50,13 @@ enum Command {
     /// Says whether the settings can be used
     Check(Configured),
     /// Makes the cabinet's key if there is none, and prints what the office needs to enrol it (JSON, nothing secret)
-    Identity(Configured),
+    Identity {
+        #[command(flatten)]
+        configured: Configured,
+        /// The key that is to take its place: the one in force goes on signing until the office has taken the new one
+        #[arg(long)]
+        renew: bool,
+    },
     /// Keeps the bundle that `office enrol` answered with
     Enrol {
         #[command(flatten)]
@@ -139,9 +145,14 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
             say_unproven(&settings);
             Ok(ExitCode::SUCCESS)
         }
-        Command::Identity(configured) => {
-            let key =
-                secrets::identity(&configured.load()?.secrets).map_err(|error| Failure::new(74, error))?;
+        Command::Identity { configured, renew } => {
+            let directory = configured.load()?.secrets;
+            let key = if renew {
+                secrets::next_identity(&directory)
+            } else {
+                secrets::identity(&directory)
+            };
+            let key = key.map_err(|error| Failure::new(74, error))?;
             let identity = Identity {
                 key: key.verifying_key(),
             };

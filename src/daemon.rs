@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use firmware_protocol::secure::Keys;
 use office_protocol::enrolment::Bundle;
-use office_protocol::{BoardId, Seq};
+use office_protocol::{BoardId, Seq, VerifyingKey};
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,9 +33,9 @@ use crate::engine::{Disks, Engine, EngineError, Run};
 use crate::index::{self, IndexQuery};
 use crate::journal::{JournalError, Options, Preparer, RealDisk};
 use crate::kiosk::{self, Kiosk, KioskError};
-use crate::office_link::{self, Broker, Security};
+use crate::office_link::{self, Broker, Offer, Security};
 use crate::scanner;
-use crate::secrets::{self, Enrolment, SecretsError};
+use crate::secrets::{self, Credential, Enrolment, SecretsError};
 use crate::settings::Settings;
 
 use deciding::{Deciding, Ended, Fatal, Outlets};
@@ -203,6 +203,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
         clock,
         office_link::Channels {
             offers: offers(&settings, &enrolment),
+            renewed: renewed(&settings),
             inputs: inputs.clone(),
             tip: tips,
             keys: known_keys,
@@ -289,7 +290,7 @@ pub(crate) async fn open(
     let items = catalogue.items().filter(|item| item.cabinet);
     let config = Config {
         id: enrolment.bundle.cabinet.clone(),
-        key: office_protocol::SigningKey::from_secret(&enrolment.key.secret()),
+        key: office_protocol::SigningKey::from_secret(&enrolment.code_key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments.clone(),
         items: items.map(|item| (item.code().clone(), item.size)).collect(),
@@ -371,24 +372,37 @@ fn no_link(enrolment: &Enrolment, start: office_protocol::Start, tip: Seq) -> of
     .view()
 }
 
-fn protected(bundle: &Bundle) -> Security {
+fn protected(tls: bool, bundle: &Bundle) -> Security {
+    if !tls {
+        return Security::Plain;
+    }
     Security::Tls {
         ca: bundle.ca.clone(),
         certificate: bundle.certificate.clone(),
     }
 }
 
-/// Certificates are read anew for every connection: those of a new enrolment count without a restart.
+/// Certificates and keys are read anew for every connection: those of a new enrolment count without a restart.
 fn offers(settings: &Settings, enrolment: &Enrolment) -> office_link::Offers {
-    if !settings.office.tls {
-        return Box::new(|| vec![Security::Plain]);
-    }
     let (directory, cabinet) = (settings.secrets.clone(), enrolment.bundle.cabinet.clone());
+    let tls = settings.office.tls;
+    let offer = move |credential: Credential| Offer {
+        security: protected(tls, &credential.bundle),
+        key: Arc::new(credential.key),
+    };
     Box::new(move || {
-        secrets::bundles(&directory, &cabinet)
-            .iter()
-            .map(protected)
-            .collect()
+        let all = secrets::credentials(&directory, &cabinet);
+        all.into_iter().map(offer).collect()
+    })
+}
+
+/// Once the office has answered to the next key, the one before is not needed any more.
+fn renewed(settings: &Settings) -> Box<dyn FnMut(&VerifyingKey) + Send> {
+    let directory = settings.secrets.clone();
+    Box::new(move |key| {
+        if let Err(error) = secrets::take_over(&directory, key) {
+            tracing::warn!(%error, "the new key works, but is not the cabinet's yet; this is tried again after a restart");
+        }
     })
 }
 
@@ -397,11 +411,7 @@ fn link_settings(
     enrolment: &Enrolment,
     start: office_protocol::Start,
 ) -> office_link::Settings {
-    let security = if settings.office.tls {
-        protected(&enrolment.bundle)
-    } else {
-        Security::Plain
-    };
+    let security = protected(settings.office.tls, &enrolment.bundle);
     office_link::Settings {
         broker: Broker {
             host: settings.office.host.clone(),

@@ -10,7 +10,7 @@ mod words;
 
 pub use journal_view::JournalView;
 pub use mqtt::{Broker, BrokerError, Security};
-pub use renewal::Offers;
+pub use renewal::{Offer, Offers};
 pub use sync::Sync;
 pub use task::{Channels, Settings, run};
 pub use words::{Identity, Input, Limits, Output, View};

@@ -13,8 +13,10 @@ use zeroize::Zeroizing;
 use crate::clock::{self, NoDice};
 
 mod board_keys;
+mod renewal;
 
 pub use board_keys::{board_keys, keep_board_keys};
+pub use renewal::{Credential, credentials, next_identity, take_over};
 
 /// Why the cabinet does not know who it is.
 #[derive(Debug, Error)]
@@ -56,8 +58,10 @@ pub enum SecretsError {
 
 /// Who this cabinet is, as the office knows it.
 pub struct Enrolment {
-    /// The cabinet's key.
+    /// The cabinet's key: it signs what is sent to the office.
     pub key: SigningKey,
+    /// What pickup codes are made with and receipts signed: the first key, which a renewal leaves.
+    pub code_key: SigningKey,
     /// What the office answered.
     pub bundle: Bundle,
     /// The first key set, signed.
@@ -104,9 +108,18 @@ pub fn enrol(directory: &Path, bundle: &Path) -> Result<Bundle, SecretsError> {
         source: io::ErrorKind::NotFound.into(),
     })?;
     let (parsed, ..) = parse(bundle, &text)?;
+    if renewal::key_for(directory, &parsed)?.is_none() {
+        return Err(SecretsError::Invalid {
+            path: bundle.to_owned(),
+            problem:
+                "for another key than this cabinet has: give the office what `lockerd identity` prints here"
+                    .to_owned(),
+        });
+    }
     let path = bundle_path(directory);
     if let Ok(before) = read(&path, SecretsError::NotEnrolled)
         && *before != *text
+        && !renewal::supersedes(directory, &parsed, &before)?
     {
         write(directory, &bundle_before_path(directory), before.as_bytes())?;
     }
@@ -136,6 +149,7 @@ pub fn load(directory: &Path) -> Result<Enrolment, SecretsError> {
     let (bundle, signed_keys, keys) = parse(&path, &text)?;
     Ok(Enrolment {
         key,
+        code_key: renewal::code_key(directory)?,
         bundle,
         signed_keys,
         keys,
@@ -163,11 +177,14 @@ fn parse(path: &Path, text: &str) -> Result<(Bundle, Signed, KeySet), SecretsErr
 }
 
 fn load_key(directory: &Path) -> Result<SigningKey, SecretsError> {
-    let path = key_path(directory);
-    let text = read(&path, SecretsError::NoIdentity)?;
-    private(&path)?;
+    load_key_at(&key_path(directory))
+}
+
+fn load_key_at(path: &Path) -> Result<SigningKey, SecretsError> {
+    let text = read(path, SecretsError::NoIdentity)?;
+    private(path)?;
     SigningKey::from_secret_text(&text).ok_or_else(|| SecretsError::Invalid {
-        path,
+        path: path.to_owned(),
         problem: "no key of this program: restore it from a backup, or move it away and enrol anew"
             .to_owned(),
     })

@@ -210,6 +210,7 @@ fn cabinet(directory: &Path, port: &Path) -> PathBuf {
         keys: String::from_utf8(keys.to_file()).unwrap(),
         ca: String::new(),
         certificate: String::new(),
+        key: None,
     };
     let secrets = directory.join("secrets");
     lockerd::secrets::identity(&secrets).unwrap();

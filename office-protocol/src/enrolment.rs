@@ -25,4 +25,7 @@ pub struct Bundle {
     pub ca: String,
     /// The cabinet's client certificate for its own key, PEM.
     pub certificate: String,
+    /// The cabinet's key that it is for; offices of before do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<VerifyingKey>,
 }

@@ -45,6 +45,18 @@ enum Command {
         #[arg(long)]
         identity: PathBuf,
     },
+    /// Let an enrolled cabinet sign with its next key: prints the bundle that `lockerd` takes. The key before counts until the new one
+    /// has worked
+    Renew {
+        #[command(flatten)]
+        config: Config,
+        /// The cabinet's id
+        #[arg(long)]
+        cabinet: CabinetId,
+        /// What `lockerd identity --renew` printed; - for standard input
+        #[arg(long)]
+        identity: PathBuf,
+    },
     /// Write a cabinet's history for `lockerd restore`, to standard output: its disk was lost, its doors are still full
     ExportCabinet {
         #[command(flatten)]
@@ -138,6 +150,8 @@ enum Failure {
     File { path: PathBuf, error: std::io::Error },
     #[error("{0} is not what `lockerd identity` prints: {1}")]
     Identity(PathBuf, serde_json::Error),
+    #[error("{0} is not enrolled, or was revoked: only `office enrol` gives it a key")]
+    NotEnrolled(CabinetId),
     #[error("{0}; wait, or say --anyway")]
     TooEarly(String),
     #[error(transparent)]
@@ -153,7 +167,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Run(RunError::Broker(_)) => 78,
-            Self::Identity(..) | Self::Broken => 65,
+            Self::Identity(..) | Self::NotEnrolled(_) | Self::Broken => 65,
             Self::File { .. } => 66,
             Self::TooEarly(_) | Self::History(HistoryError::Online) => 75,
             Self::History(HistoryError::Database(_)) => 74,
@@ -214,6 +228,11 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             cabinet,
             identity,
         } => enrol(&Settings::read(&config.config)?, &cabinet, &identity).await,
+        Command::Renew {
+            config,
+            cabinet,
+            identity,
+        } => renew(&Settings::read(&config.config)?, &cabinet, &identity).await,
         Command::ExportCabinet {
             config,
             cabinet,
@@ -265,7 +284,7 @@ async fn open(settings: &Settings) -> Result<Database, Failure> {
     }
 }
 
-async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Result<(), Failure> {
+fn read_identity(identity: &Path) -> Result<Identity, Failure> {
     let text = if identity == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {
@@ -275,14 +294,36 @@ async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Res
         path: identity.to_owned(),
         error,
     })?;
-    let known: Identity =
-        serde_json::from_str(&text).map_err(|error| Failure::Identity(identity.to_owned(), error))?;
+    serde_json::from_str(&text).map_err(|error| Failure::Identity(identity.to_owned(), error))
+}
+
+async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Result<(), Failure> {
+    let known = read_identity(identity)?;
     std::fs::create_dir_all(&settings.directory)?;
     let keys = Keys::open_or_create(&settings.keys())?;
     let database = Database::open(&settings.database()).await?;
     database.enrol(cabinet, &known.key, clock::now()).await?;
-    let version = documents::key_set_version(&database, &keys, cabinet).await?;
-    let bundle = keys.bundle(cabinet, &known, version)?;
+    print_bundle(&database, &keys, cabinet, &known).await
+}
+
+async fn renew(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Result<(), Failure> {
+    let known = read_identity(identity)?;
+    let keys = Keys::open(&settings.keys())?;
+    let database = open(settings).await?;
+    if !database.renew(cabinet, &known.key).await? {
+        return Err(Failure::NotEnrolled(cabinet.clone()));
+    }
+    print_bundle(&database, &keys, cabinet, &known).await
+}
+
+async fn print_bundle(
+    database: &Database,
+    keys: &Keys,
+    cabinet: &CabinetId,
+    known: &Identity,
+) -> Result<(), Failure> {
+    let version = documents::key_set_version(database, keys, cabinet).await?;
+    let bundle = keys.bundle(cabinet, known, version)?;
     println!(
         "{}",
         serde_json::to_string_pretty(&bundle).expect("a bundle is texts")

@@ -136,6 +136,7 @@ impl Hub {
             identity: None,
             said: Said::Judged(Input::DeadlineReached),
             kept: false,
+            renewed: false,
         });
         let due: Vec<Checked> = due.collect();
         drop(intakes);
@@ -243,6 +244,11 @@ impl Hub {
                 // Enrolled anew between the check and the lock: it will send again.
                 self.identities.forget(&cabinet);
                 continue;
+            }
+            if message.renewed {
+                changes.renewed(&cabinet);
+                // What was checked before this is committed and comes after it is judged by the keys of then, and comes again.
+                self.identities.forget(&cabinet);
             }
             match message.said {
                 Said::Judged(input) => {

@@ -239,6 +239,7 @@ impl Keys {
             keys: String::from_utf8_lossy(&keys).into_owned(),
             ca: self.authority.pem().to_owned(),
             certificate: self.authority.for_cabinet(cabinet, &identity.key)?,
+            key: Some(identity.key.clone()),
         })
     }
 }

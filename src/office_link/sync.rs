@@ -63,6 +63,11 @@ impl Sync {
         }
     }
 
+    /// Everything is signed with this key from now on.
+    pub fn sign_with(&mut self, key: SigningKey) {
+        self.key = key;
+    }
+
     /// The last will for the connection that is about to be tried. Its nonce is above every status of that connection and below every
     /// later one, so that a will that comes late is seen to be.
     pub fn begin_connection(&mut self) -> Signed {

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use office_protocol::document::{DocumentName, Reported};
-use office_protocol::{CabinetState, KeySet, Purpose, Reply, Seq, Signed, SigningKey, Topic, TopicRoot};
+use office_protocol::{
+    CabinetState, KeySet, Purpose, Reply, Seq, Signed, SigningKey, Topic, TopicRoot, VerifyingKey,
+};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
@@ -13,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::inbox::Inbox;
 use super::journal_view::JournalView;
 use super::mqtt::{Broker, BrokerError, Connection, Happened, Manner, Stuck};
-use super::renewal::{Offers, Renewal};
+use super::renewal::{Offer, Offers, Renewal};
 use super::sync::Sync;
 use super::words::{Identity, Input, Limits, Output, View};
 use crate::cabinet::vocabulary::{self, Monotonic};
@@ -33,8 +36,10 @@ pub struct Settings {
 
 /// What joins the link with the rest of the daemon. When a sender is gone, the link ends.
 pub struct Channels {
-    /// What may protect the next connection, newest first; the broker's own security is kept until another has worked.
+    /// What the next connection may be made with, newest first; what the link began with is kept until another has worked.
     pub offers: Offers,
+    /// Told of the key that the office has answered to, when there was a choice.
+    pub renewed: Box<dyn FnMut(&VerifyingKey) + Send>,
     /// To the engine: link, position, forgeries, commands, documents.
     pub inputs: mpsc::Sender<vocabulary::Input>,
     /// The last durable event, after each append.
@@ -59,6 +64,10 @@ const STATE_GAP_MS: u64 = 1_000;
 const GOODBYE_WAIT: Duration = Duration::from_secs(2);
 const BACK_OFF_MIN_MS: u64 = 250;
 const BACK_OFF_MAX_MS: u64 = 30_000;
+/// Between two looks whether there is a newer key.
+const LOOK_EVERY_MS: u64 = 5_000;
+/// After the office has not answered to a key, it is tried again so late.
+const REFUSED_KEY_WAIT_MS: u64 = 600_000;
 
 /// Runs until told to stop; then says `draining` and goodbye. `clock` is the daemon's monotonic clock.
 ///
@@ -73,8 +82,13 @@ pub async fn run<J: JournalView>(
 ) -> Result<(), BrokerError> {
     settings.broker.check()?;
     let offers = std::mem::replace(&mut channels.offers, Box::new(Vec::new));
-    let renewal = Renewal::new(settings.broker.security.clone(), offers);
+    let renewed = std::mem::replace(&mut channels.renewed, Box::new(|_| {}));
     let own_key = || SigningKey::from_secret(&key.secret());
+    let first = Offer {
+        security: settings.broker.security.clone(),
+        key: Arc::new(own_key()),
+    };
+    let look_at = clock().plus_millis(LOOK_EVERY_MS);
     let sync = Sync::new(
         settings.identity.clone(),
         settings.limits,
@@ -84,12 +98,15 @@ pub async fn run<J: JournalView>(
     );
     let mut link = Link {
         settings,
-        key: own_key(),
+        key: Arc::clone(&first.key),
         clock,
         journal,
         sync,
         inbox: Inbox::default(),
-        renewal,
+        renewal: Renewal::new(first, offers),
+        renewed,
+        look_at,
+        trial_ends: None,
         connection: None,
         retry_at: Monotonic::default(),
         attempts: 0,
@@ -107,12 +124,17 @@ pub async fn run<J: JournalView>(
 
 struct Link<J, C> {
     settings: Settings,
-    key: SigningKey,
+    key: Arc<SigningKey>,
     clock: C,
     journal: J,
     sync: Sync,
     inbox: Inbox,
     renewal: Renewal,
+    renewed: Box<dyn FnMut(&VerifyingKey) + Send>,
+    /// When it is looked whether there is a newer key.
+    look_at: Monotonic,
+    /// How long the office may take to answer to a new key on this connection.
+    trial_ends: Option<Monotonic>,
     connection: Option<Connection>,
     retry_at: Monotonic,
     attempts: u32,
@@ -141,6 +163,8 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
             happened = next(&mut self.connection) => self.happened(happened, channels),
             () = sleep(now.until(self.retry_at)), if self.connection.is_none() => self.connect(),
             () = wait(deadline) => self.handle(Input::DeadlineReached),
+            () = wait(self.trial_ends.map(|end| now.until(end))) => self.key_is_refused(),
+            () = sleep(now.until(self.look_at)), if online && self.trial_ends.is_none() => self.look_for_a_newer_key(),
             changed = channels.tip.changed() => {
                 let tip = *channels.tip.borrow_and_update();
                 self.handle(Input::TipAdvanced(tip));
@@ -172,6 +196,30 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
         let now = (self.clock)();
         for output in self.sync.handle(now, input, &mut self.journal) {
             self.carry_out(output);
+        }
+        if self.trial_ends.is_some() && self.sync.view().following {
+            self.key_is_taken();
+        }
+    }
+
+    fn key_is_taken(&mut self) {
+        self.trial_ends = None;
+        let key = self.renewal.worked().key.verifying_key();
+        tracing::info!(key = %key.id(), "the office has answered to this key");
+        (self.renewed)(&key);
+    }
+
+    /// The office does not answer. If it is the key's fault, another one is known to it.
+    fn key_is_refused(&mut self) {
+        self.look_at = (self.clock)().plus_millis(REFUSED_KEY_WAIT_MS);
+        self.renewal.failed();
+        self.give_up("the office does not answer to this key");
+    }
+
+    fn look_for_a_newer_key(&mut self) {
+        self.look_at = (self.clock)().plus_millis(LOOK_EVERY_MS);
+        if self.renewal.has_newer_key() {
+            self.give_up("there is a newer key");
         }
     }
 
@@ -222,7 +270,10 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
     }
 
     fn connect(&mut self) {
-        self.settings.broker.security = self.renewal.next().clone();
+        let offer = self.renewal.next();
+        self.settings.broker.security = offer.security.clone();
+        self.key = Arc::clone(&offer.key);
+        self.sync.sign_with(SigningKey::from_secret(&self.key.secret()));
         let will = (self.topic(Topic::Status), self.sync.begin_connection());
         let cabinet = &self.settings.identity.cabinet;
         let filters = Topic::cabinet_filters(&self.settings.root, cabinet).to_vec();
@@ -238,6 +289,7 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
     /// Ends the connection, if there is one, and plans the next: a wait that doubles, spread by this start's random number.
     fn give_up(&mut self, reason: &str) {
         self.connection = None;
+        self.trial_ends = None;
         let wait = (BACK_OFF_MIN_MS << self.attempts.min(10)).min(BACK_OFF_MAX_MS);
         let spread = self
             .settings
@@ -280,7 +332,11 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
 
     fn up(&mut self, packet_bytes: usize, channels: &mut Channels) {
         tracing::info!("the link to the office is up");
-        self.renewal.worked();
+        self.renewal.connected();
+        self.trial_ends = self.renewal.is_on_trial().then(|| {
+            let patience_ms = 3 * self.settings.limits.answer_wait_ms;
+            (self.clock)().plus_millis(patience_ms)
+        });
         self.attempts = 0;
         self.inbox.link(true);
         self.handle(Input::LinkUp { packet_bytes });

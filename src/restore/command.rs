@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Restore) -> Result<(), Failure> {
     let keys = history.keys().clone();
     let config = Config {
         id: bundle.cabinet.clone(),
-        key: identity,
+        key: SigningKey::from_secret(&enrolment.code_key.secret()),
         root: bundle.root.clone(),
         layout: settings.compartments.clone(),
         items: std::collections::BTreeMap::new(),

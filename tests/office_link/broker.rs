@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use lockerd::cabinet::vocabulary::{Input, Monotonic, Recorded};
 use lockerd::office_link::{
-    self, Broker, Channels, Identity, JournalView, Limits, Offers, Security, Settings, View,
+    self, Broker, Channels, Identity, JournalView, Limits, Offer, Offers, Security, Settings, View,
 };
 use office_protocol::document::{DocumentName, Reported};
 use office_protocol::*;
@@ -20,6 +20,17 @@ use tokio::time::timeout;
 
 use crate::mosquitto::Mosquitto;
 use crate::support::{Memory, cabinet, keys, office_key, own_key, position_by};
+
+fn own(security: Security) -> Offer {
+    Offer {
+        security,
+        key: Arc::new(own_key()),
+    }
+}
+
+fn next_key() -> SigningKey {
+    SigningKey::from_secret(&[11; 32])
+}
 
 #[derive(Clone)]
 struct Shared(Arc<Mutex<Memory>>);
@@ -49,12 +60,13 @@ struct Cabinet {
     replies: mpsc::Sender<Reply>,
     view: watch::Receiver<View>,
     stop: watch::Sender<bool>,
+    renewed: mpsc::UnboundedReceiver<VerifyingKey>,
     _keys: watch::Sender<KeySet>,
 }
 
 impl Cabinet {
     fn begin(port: u16, security: Security, events: u64) -> Self {
-        let offered = vec![security.clone()];
+        let offered = vec![own(security.clone())];
         Self::offered(port, security, Box::new(move || offered.clone()), events)
     }
 
@@ -69,8 +81,12 @@ impl Cabinet {
         let (replies, replies_out) = mpsc::channel(8);
         let (view_in, view) = watch::channel(View::default());
         let (stop, stop_out) = watch::channel(false);
+        let (renewed_in, renewed) = mpsc::unbounded_channel();
         let channels = Channels {
             offers,
+            renewed: Box::new(move |key| {
+                let _nobody_asks = renewed_in.send(key.clone());
+            }),
             inputs: inputs_in,
             tip: tip_out,
             keys: keys_out,
@@ -117,6 +133,7 @@ impl Cabinet {
             replies,
             view,
             stop,
+            renewed,
             _keys: keys_in,
         }
     }
@@ -155,12 +172,15 @@ struct Seen {
     committed: Vec<Vec<u8>>,
     status: Option<Status>,
     messages: Vec<(Topic, Vec<u8>)>,
+    /// Messages that no key signed which is known here.
+    turned_away: usize,
 }
 
 /// A small office: takes what is next, and says its position.
 struct Office {
     client: AsyncClient,
     seen: watch::Receiver<Seen>,
+    keys: Arc<Mutex<Vec<VerifyingKey>>>,
     task: JoinHandle<()>,
 }
 
@@ -181,7 +201,7 @@ fn purpose(topic: Topic) -> Purpose {
     }
 }
 
-fn genuine(publish: &Publish) -> (Topic, Vec<u8>) {
+fn genuine(publish: &Publish, keys: &[VerifyingKey]) -> Option<(Topic, Vec<u8>)> {
     let text = std::str::from_utf8(&publish.topic).unwrap();
     let (from, topic) = Topic::parse(&TopicRoot::default(), text).unwrap();
     let properties = &publish.properties.as_ref().unwrap().user_properties;
@@ -190,8 +210,9 @@ fn genuine(publish: &Publish) -> (Topic, Vec<u8>) {
         bytes: publish.payload.to_vec(),
         signature: Signature::from_text(property("key"), property("signature")).unwrap(),
     };
-    let bytes = signed.verify(&own_key().verifying_key(), purpose(topic), &from);
-    (topic, bytes.unwrap().to_vec())
+    let key = keys.iter().find(|key| *key.id() == signed.signature.key)?;
+    let bytes = signed.verify(key, purpose(topic), &from);
+    Some((topic, bytes.unwrap().to_vec()))
 }
 
 impl Office {
@@ -202,6 +223,8 @@ impl Office {
         let (client, mut events) = AsyncClient::builder(options).capacity(256).build();
         let (sender, seen) = watch::channel(Seen::default());
         let own = client.clone();
+        let keys = Arc::new(Mutex::new(vec![own_key().verifying_key()]));
+        let accepted = Arc::clone(&keys);
         let task = tokio::spawn(async move {
             loop {
                 match events.poll().await {
@@ -211,7 +234,10 @@ impl Office {
                         own.try_subscribe_many(filters).unwrap();
                     }
                     Ok(Mqtt::Incoming(Packet::Publish(publish))) => {
-                        let (topic, bytes) = genuine(&publish);
+                        let Some((topic, bytes)) = genuine(&publish, &accepted.lock().unwrap()) else {
+                            sender.send_modify(|seen| seen.turned_away += 1);
+                            continue;
+                        };
                         let mut position = None;
                         sender.send_modify(|seen| position = seen.take(topic, bytes));
                         if let Some(position) = position {
@@ -223,7 +249,17 @@ impl Office {
                 }
             }
         });
-        Self { client, seen, task }
+        Self {
+            client,
+            seen,
+            keys,
+            task,
+        }
+    }
+
+    /// What this key signs counts from now on as well.
+    fn accept(&self, key: &SigningKey) {
+        self.keys.lock().unwrap().push(key.verifying_key());
     }
 
     async fn sees(&mut self, wanted: impl FnMut(&Seen) -> bool) -> Seen {
@@ -335,7 +371,7 @@ async fn new_certificates_count_without_a_restart_and_the_old_ones_until_they_ha
     let (mut broker, certificates) = Mosquitto::with_tls(&own_key());
     let mut office = Office::begin(broker.port, certificates.transport("office"));
     let (old, useless) = (certificates.security(), certificates.useless(&own_key()));
-    let there = Arc::new(Mutex::new(vec![old.clone()]));
+    let there = Arc::new(Mutex::new(vec![own(old.clone())]));
     let read = Arc::clone(&there);
     let offers = Box::new(move || read.lock().unwrap().clone());
     let mut cabinet = Cabinet::offered(broker.port, old.clone(), offers, 10);
@@ -344,7 +380,7 @@ async fn new_certificates_count_without_a_restart_and_the_old_ones_until_they_ha
     assert!(renewed != old);
     // What no broker takes comes first, then the one before; then a good one, and nothing else any more.
     for (offered, events) in [(vec![useless, old], 20), (vec![renewed], 30)] {
-        *there.lock().unwrap() = offered;
+        *there.lock().unwrap() = offered.into_iter().map(own).collect();
         broker.kill();
         cabinet
             .input(|input| matches!(input, Input::LinkChanged { online: false }))
@@ -353,6 +389,46 @@ async fn new_certificates_count_without_a_restart_and_the_old_ones_until_they_ha
         broker.start();
         cabinet.confirmed(events).await;
     }
+    office.sees(|seen| seen.committed.len() == 30).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_key_signs_once_the_office_answers_to_it_and_until_then_the_old_one() {
+    let (mut broker, certificates) = Mosquitto::with_tls(&own_key());
+    let mut office = Office::begin(broker.port, certificates.transport("office"));
+    let old = own(certificates.security());
+    let there = Arc::new(Mutex::new(vec![old.clone()]));
+    let read = Arc::clone(&there);
+    let offers = Box::new(move || read.lock().unwrap().clone());
+    let mut cabinet = Cabinet::offered(broker.port, certificates.security(), offers, 10);
+    cabinet.confirmed(10).await;
+
+    // The broker knows the certificate of the new key, but the office does not know the key.
+    let new = Offer {
+        security: certificates.renewed(&next_key()),
+        key: Arc::new(next_key()),
+    };
+    *there.lock().unwrap() = vec![new.clone(), old.clone()];
+    let turned_away = |seen: &Seen| seen.turned_away > 0;
+    office.sees(turned_away).await;
+    cabinet.append(10);
+    cabinet.confirmed(20).await;
+    assert!(
+        cabinet.renewed.try_recv().is_err(),
+        "the office has not answered to it"
+    );
+
+    // Now it does, and the daemon is asked to look again by a broken line.
+    office.accept(&next_key());
+    broker.kill();
+    cabinet
+        .input(|input| matches!(input, Input::LinkChanged { online: false }))
+        .await;
+    cabinet.append(10);
+    broker.start();
+    let renewed = soon(cabinet.renewed.recv()).await;
+    assert!(renewed == Some(next_key().verifying_key()));
+    cabinet.confirmed(30).await;
     office.sees(|seen| seen.committed.len() == 30).await;
 }
 

@@ -65,7 +65,7 @@ pub fn commission(config: &Path, technician: Technician<'_>) -> Result<(), NotCo
     };
     let cabinet = Config {
         id: enrolment.bundle.cabinet.clone(),
-        key: SigningKey::from_secret(&enrolment.key.secret()),
+        key: SigningKey::from_secret(&enrolment.code_key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments,
         items: [].into(),

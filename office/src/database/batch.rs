@@ -10,7 +10,7 @@ use crate::intake::{Head, Origin, Starts, Stored};
 /// What the store knows of one cabinet, whose row is now this transaction's alone.
 #[derive(Debug, Clone)]
 pub struct Known {
-    /// Its public key, as text.
+    /// Its public key, as text, and after a space the one that it is about to sign with.
     pub key: String,
     /// Its key was taken back.
     pub revoked: bool,
@@ -42,7 +42,7 @@ type HeadRow = (String, i64, i64, Vec<u8>, String);
 macro_rules! cabinets {
     ($which:literal) => {
         concat!(
-            "SELECT id, public_key, revoked IS NOT NULL, start, nonce, past_starts, last_seen, \
+            "SELECT id, public_key || COALESCE(' ' || next_key, ''), revoked IS NOT NULL, start, nonce, past_starts, last_seen, \
              EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'gap' AND source = 'hub' AND cleared IS NULL), \
              EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'silent' AND source = 'hub' AND cleared IS NULL) \
              FROM cabinets WHERE id ",

@@ -148,8 +148,22 @@ pub async fn reply(
     Ok(())
 }
 
+/// The next key has signed something that is being stored: it is the key from now on, and the one before counts no more.
+///
+/// # Errors
+/// [`DatabaseError`].
+pub async fn renewed(tx: &mut Writing, cabinet: &CabinetId) -> Result<(), DatabaseError> {
+    execute!(
+        tx.on(),
+        "UPDATE cabinets SET past_keys = LTRIM(past_keys || ' ' || public_key), public_key = next_key, next_key = NULL \
+         WHERE id = $1 AND next_key IS NOT NULL",
+        cabinet.as_str()
+    )?;
+    Ok(())
+}
+
 impl Database {
-    /// Enrols a cabinet, or gives it a new key.
+    /// Enrols a cabinet, or gives it a new key at once: what the one before signs counts no more.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -163,13 +177,34 @@ impl Database {
         execute!(
             tx.on(),
             "INSERT INTO cabinets (id, public_key, enrolled) VALUES ($1, $2, $3) \
-             ON CONFLICT (id) DO UPDATE SET public_key = $2, enrolled = $3, revoked = NULL",
+             ON CONFLICT (id) DO UPDATE SET \
+             past_keys = CASE WHEN cabinets.public_key = $2 THEN cabinets.past_keys \
+             ELSE LTRIM(cabinets.past_keys || ' ' || cabinets.public_key) END, \
+             public_key = $2, next_key = NULL, enrolled = $3, revoked = NULL",
             cabinet.as_str(),
             key.text(),
             now.as_millis()
         )?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Lets a cabinet sign with another key from now on: both count, until a message of the new one is stored. False when the cabinet
+    /// is not enrolled, or revoked.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn renew(&self, cabinet: &CabinetId, key: &VerifyingKey) -> Result<bool, DatabaseError> {
+        let mut tx = self.writing().await?;
+        let done = execute!(
+            tx.on(),
+            "UPDATE cabinets SET next_key = CASE WHEN public_key = $2 THEN NULL ELSE $2 END \
+             WHERE id = $1 AND revoked IS NULL",
+            cabinet.as_str(),
+            key.text()
+        )?;
+        tx.commit().await?;
+        Ok(done > 0)
     }
 
     /// Lists cabinets.
@@ -191,7 +226,7 @@ impl Database {
         )?)
     }
 
-    /// The keys of those of these cabinets that may speak, as text.
+    /// The keys of those of these cabinets that may speak, as text: the one in force, and after a space the next.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -200,12 +235,13 @@ impl Database {
         Ok(match self.read() {
             Either::Sqlite(on) => {
                 let ids = serde_json::to_string(&ids).expect("ids are texts");
-                let text =
-                    "SELECT id, public_key FROM cabinets WHERE id IN (SELECT value FROM json_each($1))";
+                let text = "SELECT id, public_key || COALESCE(' ' || next_key, '') FROM cabinets \
+                            WHERE id IN (SELECT value FROM json_each($1))";
                 sqlx::query_as(text).bind(ids).fetch_all(on).await?
             }
             Either::Postgres(on) => {
-                let text = "SELECT id, public_key FROM cabinets WHERE id = ANY($1)";
+                let text = "SELECT id, public_key || COALESCE(' ' || next_key, '') FROM cabinets \
+                            WHERE id = ANY($1)";
                 sqlx::query_as(text).bind(ids).fetch_all(on).await?
             }
         })
@@ -219,7 +255,7 @@ impl Database {
         let mut tx = self.writing().await?;
         let done = execute!(
             tx.on(),
-            "UPDATE cabinets SET revoked = COALESCE(revoked, $2), presence = 'unknown' WHERE id = $1",
+            "UPDATE cabinets SET revoked = COALESCE(revoked, $2), next_key = NULL, presence = 'unknown' WHERE id = $1",
             cabinet.as_str(),
             now.as_millis(),
         )?;

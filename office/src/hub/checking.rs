@@ -13,11 +13,30 @@ use crate::intake::{Arrival, Input, Rejection, check_status};
 /// Fewer messages than this are not worth another thread.
 const SHARE_MIN: usize = 8;
 
-/// A cabinet's key, as it was when a message was checked.
+/// A cabinet's key, as it was when a message was checked, and the one that it is about to sign with.
 #[derive(Debug)]
 pub(super) struct Identity {
     pub(super) text: String,
     key: VerifyingKey,
+    next: Option<VerifyingKey>,
+}
+
+impl Identity {
+    fn of(text: String) -> Option<Self> {
+        let mut keys = text.split(' ').map(VerifyingKey::from_text);
+        let (key, next) = (keys.next()??, keys.next());
+        let next = match next {
+            Some(next) => Some(next?),
+            None => None,
+        };
+        Some(Self { text, key, next })
+    }
+
+    /// The next key, if it says that it has signed this.
+    fn next_of(&self, message: &Incoming) -> Option<&VerifyingKey> {
+        let signer = &message.signed.as_ref()?.signature.key;
+        self.next.as_ref().filter(|next| next.id() == signer)
+    }
 }
 
 /// What a message says.
@@ -41,6 +60,8 @@ pub struct Checked {
     pub(super) identity: Option<Arc<Identity>>,
     pub(super) said: Said,
     pub(super) kept: bool,
+    /// The cabinet's next key has signed it.
+    pub(super) renewed: bool,
 }
 
 /// The keys of the cabinets that have spoken. A cabinet that is enrolled anew is noticed when its row is locked.
@@ -69,9 +90,9 @@ impl Identities {
                 what: "cabinets.public_key",
                 value: id.clone(),
             };
-            let key = VerifyingKey::from_text(&text).ok_or_else(damaged)?;
             let cabinet = id.parse().map_err(|_| damaged())?;
-            known.insert(cabinet, Arc::new(Identity { text, key }));
+            let identity = Identity::of(text).ok_or_else(damaged)?;
+            known.insert(cabinet, Arc::new(identity));
         }
         Ok(())
     }
@@ -117,11 +138,13 @@ impl Identities {
 
 fn check_share(messages: Vec<(Incoming, Option<Arc<Identity>>)>) -> Vec<Checked> {
     let check = |(message, identity): (Incoming, Option<Arc<Identity>>)| {
+        let next = identity.as_ref().and_then(|identity| identity.next_of(&message));
         let said = match &identity {
-            Some(identity) => check(&message, &identity.key),
+            Some(identity) => check(&message, next.unwrap_or(&identity.key)),
             None => Err(Rejection::Noise),
         };
         Checked {
+            renewed: next.is_some() && said.is_ok(),
             said: said.unwrap_or_else(|rejection| Said::Judged(Input::Rejected(rejection))),
             cabinet: message.cabinet,
             identity,

@@ -60,6 +60,7 @@ pub(super) struct Changes<'a> {
     states: Vec<(CabinetId, CabinetState)>,
     replies: Vec<(CabinetId, Reply)>,
     reported: Vec<(CabinetId, DocumentName, Reported)>,
+    renewed: BTreeSet<CabinetId>,
 }
 
 impl<'a> Changes<'a> {
@@ -82,6 +83,7 @@ impl<'a> Changes<'a> {
             states: Vec::new(),
             replies: Vec::new(),
             reported: Vec::new(),
+            renewed: BTreeSet::new(),
         }
     }
 
@@ -107,6 +109,11 @@ impl<'a> Changes<'a> {
 
     pub(super) fn reported(&mut self, cabinet: &CabinetId, name: DocumentName, reported: Reported) {
         self.reported.push((cabinet.clone(), name, reported));
+    }
+
+    /// A message that the cabinet's next key has signed is among those that are stored.
+    pub(super) fn renewed(&mut self, cabinet: &CabinetId) {
+        self.renewed.insert(cabinet.clone());
     }
 
     /// Counts a message that the cabinet's key did not sign.
@@ -257,6 +264,10 @@ impl<'a> Changes<'a> {
         }
         for (cabinet, name, reported) in &self.reported {
             directory::reported(tx, cabinet, *name, reported).await?;
+        }
+        for cabinet in &self.renewed {
+            tracing::info!(%cabinet, "signs with its new key; the one before counts no more");
+            cabinets::renewed(tx, cabinet).await?;
         }
         let mut changed = self.alarms;
         for ((pass, cabinet), at) in &self.passes {

@@ -35,7 +35,7 @@ pub(crate) fn told(place: &Place, start: u64) -> (Disks, Config, Run) {
     let items = catalogue.items().filter(|item| item.cabinet);
     let config = Config {
         id: enrolment.bundle.cabinet.clone(),
-        key: SigningKey::from_secret(&enrolment.key.secret()),
+        key: SigningKey::from_secret(&enrolment.code_key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments,
         items: items.map(|item| (item.code().clone(), item.size)).collect(),
