@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use ext4::SlowDisk;
 pub use hasty::Hasty;
 use points::Stop;
 use table::Table;
@@ -24,6 +25,7 @@ mod points;
 mod table;
 #[cfg(test)]
 mod tests;
+mod world;
 
 /// sysexits: a law was broken.
 const EXIT_BROKEN: u8 = 1;
@@ -36,7 +38,7 @@ const EXIT_SYSTEM: u8 = 71;
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Hidden>,
-    /// Only these: power, sync, read-only, damage, kills, ext4; may be repeated
+    /// Only these: power, sync, slow, read-only, damage, kills, ext4; may be repeated
     #[arg(long)]
     only: Vec<Part>,
     /// Subsets of what was not synced, tried at every operation
@@ -63,6 +65,7 @@ pub struct Arguments {
 enum Part {
     Power,
     Sync,
+    Slow,
     ReadOnly,
     Damage,
     Kills,
@@ -108,13 +111,14 @@ fn all(arguments: &Arguments, table: &mut Table) -> Result<(), String> {
     for (part, stop) in [
         (Part::Power, Stop::Power),
         (Part::Sync, Stop::Sync),
+        (Part::Slow, Stop::Slow),
         (Part::ReadOnly, Stop::ReadOnly),
     ] {
         if asked(part) {
-            let subsets = if stop == Stop::ReadOnly {
-                1
-            } else {
-                arguments.subsets
+            let subsets = match stop {
+                Stop::Power | Stop::Sync => arguments.subsets,
+                Stop::ReadOnly => 1,
+                Stop::Slow => 2,
             };
             table.add(points::every(stop, 2, subsets, 1, &mut progress(part))?);
         }

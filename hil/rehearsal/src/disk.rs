@@ -34,8 +34,18 @@ struct State {
     crash_at: Option<u64>,
     fail_sync_at: Option<u64>,
     read_only_at: Option<u64>,
+    slow: Option<SlowSyncs>,
+    syncs: u64,
+    waited_ms: u64,
     crashed: bool,
     capacity: u64,
+}
+
+/// Syncs that take long.
+struct SlowSyncs {
+    first: u64,
+    count: u64,
+    each_ms: u64,
 }
 
 impl SimulatedDisk {
@@ -54,6 +64,9 @@ impl SimulatedDisk {
             crash_at: None,
             fail_sync_at: None,
             read_only_at: None,
+            slow: None,
+            syncs: 0,
+            waited_ms: 0,
             crashed: false,
             capacity: 1 << 30,
         };
@@ -81,6 +94,27 @@ impl SimulatedDisk {
     /// From the operation with this number on nothing can be changed, until the processes are killed or the power comes back.
     pub fn read_only_at(&self, operation: u64) {
         self.state().read_only_at = Some(operation);
+    }
+
+    /// How many syncs, of files and of the directory, there were.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.state().syncs
+    }
+
+    /// So many syncs, the first of which has this number (as [`Self::syncs`] counts), take so long each.
+    pub fn slow_syncs(&self, first: u64, count: u64, each_ms: u64) {
+        self.state().slow = Some(SlowSyncs {
+            first,
+            count,
+            each_ms,
+        });
+    }
+
+    /// How long slow syncs have taken since this was asked last: the disk has no clock, whoever has one moves it on.
+    #[must_use]
+    pub fn take_waited_ms(&self) -> u64 {
+        std::mem::take(&mut self.state().waited_ms)
     }
 
     /// The power goes now.
@@ -143,6 +177,15 @@ impl State {
         } else {
             Ok(())
         }
+    }
+
+    fn count_sync(&mut self) {
+        self.syncs += 1;
+        let slow = self
+            .slow
+            .as_ref()
+            .filter(|slow| (slow.first..slow.first.saturating_add(slow.count)).contains(&self.syncs));
+        self.waited_ms += slow.map_or(0, |slow| slow.each_ms);
     }
 
     fn used(&self) -> u64 {
@@ -268,6 +311,7 @@ impl Disk for SimulatedDisk {
         if state.begin(boot)? {
             return Err(power_is_gone());
         }
+        state.count_sync();
         state.durable_names = state.names.clone();
         state.unsynced_names.clear();
         let State { files, names, .. } = &mut *state;
@@ -368,6 +412,7 @@ impl DiskFile for SimulatedFile {
         if gone {
             return Err(power_is_gone());
         }
+        state.count_sync();
         if state.fail_sync_at.is_some_and(|at| state.operations >= at) {
             state.fail_sync_at = None;
             let State { files, dice, .. } = &mut *state;

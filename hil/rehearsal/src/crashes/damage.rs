@@ -11,8 +11,9 @@ use lockerd::journal::{Damage, Disk, Journal, JournalReader, Options, Problem, R
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::life::{Life, World, disks};
+use super::life::{Life, disks};
 use super::table::{Outcome, Row};
+use super::world::World;
 use crate::disk::SimulatedDisk;
 
 const OPTIONS: Options = Options {

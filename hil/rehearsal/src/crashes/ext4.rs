@@ -13,10 +13,14 @@ use rand_core::{Rng, SeedableRng};
 
 use super::check;
 use super::hasty::Hasty;
-use super::life::{Life, World, disks};
+use super::life::{Life, disks};
 use super::table::Row;
+use super::world::World;
 
 mod fuse;
+mod slow;
+
+pub use slow::SlowDisk;
 
 use fuse::{Asked, Device, IMAGE, held};
 

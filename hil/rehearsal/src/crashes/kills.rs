@@ -12,8 +12,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::check;
-use super::life::{Ended, Life, World, disks};
+use super::life::{Ended, Life, disks};
 use super::table::Row;
+use super::world::World;
 
 const OPTIONS: Options = Options {
     segment_bytes: 256 << 10,

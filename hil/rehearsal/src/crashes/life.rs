@@ -1,30 +1,23 @@
 //! A cabinet's daily work through the real engine, on any disk, until something stops it: hand in, clear, place, collect, and look
-//! into what the last stop left in doubt.
+//! into what the last stop left in doubt. The first in a new cabinet is a technician who proves its locks.
 
 use std::sync::Arc;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use lockerd::cabinet::screen::{Action, Screen, Tap, View};
 use lockerd::cabinet::vocabulary::{Dice, Effect, Input, Moment, Monotonic, UnlockOutcome};
-use lockerd::cabinet::{Config, Direction, Ledger};
-use lockerd::documents;
+use lockerd::cabinet::{Direction, Ledger};
 use lockerd::engine::{Disks, Engine, EngineError, Run};
 use lockerd::journal::{Disk, Options};
-use office_protocol::document::{DocumentName, Policy, Staff, StaffMember};
-use office_protocol::event::{CompartmentLayout, Size, StaffRole};
-use office_protocol::sealed::OpeningKey;
-use office_protocol::{
-    CabinetId, CompartmentId, Digest, KeySet, OfficeKey, Pass, PassKind, PickupCode, Purpose, Scope,
-    SealedPart, Seq, Signed, SigningKey, Start, Timestamp, Tip,
-};
+use office_protocol::event::Size;
+use office_protocol::{CommandOutcome, CompartmentId, PickupCode, Refusal, Seq, Start, Timestamp, Tip};
 
-const COMPARTMENTS: u16 = 6;
-const PIN: &str = "4711";
-const BADGE: &str = "BADGE-C";
+use super::world::{COMPARTMENTS, COURIER, PIN, TECHNICIAN, World};
+
 const BEGINNING: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-const FAR_AHEAD: Timestamp = Timestamp::from_millis(4_000_000_000_000);
 /// Between two things that happen.
 const PACE_MS: u64 = 1_000;
+/// So long may an order be followed that comes while the disk is slow.
+const ORDER_LIVES_MS: i64 = 1_000;
 
 /// Why a life ended.
 #[derive(Debug, thiserror::Error)]
@@ -37,130 +30,6 @@ pub(super) enum Ended {
     Wrong(String),
 }
 
-/// The office's keys and documents, and the cabinet's key: always the same.
-pub(super) struct World {
-    root: SigningKey,
-    office: SigningKey,
-    opening: OpeningKey,
-    keys: Signed,
-    documents: [(DocumentName, Signed); 2],
-}
-
-impl World {
-    pub(super) fn new() -> Self {
-        let (root, office) = (
-            SigningKey::from_secret(&[1; 32]),
-            SigningKey::from_secret(&[2; 32]),
-        );
-        let opening = OpeningKey::from_secret(&[3; 32]).expect("any 32 bytes are an X25519 key");
-        let keys = KeySet {
-            version: 1,
-            keys: vec![OfficeKey {
-                key: office.verifying_key(),
-                purposes: vec![Purpose::Pass, Purpose::Document],
-            }],
-            sealing: vec![opening.sealing_key().clone()],
-        };
-        let staff = Staff {
-            version: 1,
-            members: vec![StaffMember {
-                id: "wang".parse().expect("letters"),
-                roles: vec![StaffRole::Courier],
-                badge: Some(Digest::of(BADGE.as_bytes())),
-                pin: pin_verifier(),
-                expires: FAR_AHEAD,
-            }],
-        };
-        let policy = Policy {
-            version: 1,
-            ..Policy::default()
-        };
-        let signed = |key, purpose, bytes| Signed::new(key, purpose, &cabinet(), bytes);
-        let json = |value: serde_json::Value| value.to_string().into_bytes();
-        let text = "documents are texts and numbers";
-        Self {
-            keys: signed(
-                &root,
-                Purpose::KeySet,
-                json(serde_json::to_value(&keys).expect(text)),
-            ),
-            documents: [
-                (
-                    DocumentName::Staff,
-                    signed(
-                        &office,
-                        Purpose::Document,
-                        json(serde_json::to_value(&staff).expect(text)),
-                    ),
-                ),
-                (
-                    DocumentName::Policy,
-                    signed(
-                        &office,
-                        Purpose::Document,
-                        json(serde_json::to_value(&policy).expect(text)),
-                    ),
-                ),
-            ],
-            root,
-            office,
-            opening,
-        }
-    }
-
-    /// Puts the office's documents where the engine looks for them.
-    pub(super) fn furnish(&self, disk: &dyn Disk) {
-        for (name, signed) in &self.documents {
-            documents::store(disk, *name, signed).expect("this disk works");
-        }
-    }
-
-    fn config(&self) -> Config {
-        let ids = || (1..=COMPARTMENTS).map(CompartmentId);
-        Config {
-            id: cabinet(),
-            key: SigningKey::from_secret(&[4; 32]),
-            root: self.root.verifying_key(),
-            layout: ids()
-                .map(|id| CompartmentLayout {
-                    id,
-                    size: Size::Small,
-                    reachable: true,
-                    wiring: None,
-                })
-                .collect(),
-            items: std::collections::BTreeMap::new(),
-        }
-    }
-
-    fn pass(&self, name: &str) -> String {
-        let pass = Pass {
-            id: name.parse().expect("letters and digits"),
-            not_before: Timestamp::from_millis(0),
-            expires: FAR_AHEAD,
-            scope: Scope::Anywhere,
-            kind: PassKind::DropOff {
-                application: "A-1".parse().expect("letters and digits"),
-                items: Vec::new(),
-                size: Size::Small,
-                compartments: 1,
-            },
-        };
-        pass.sign(&self.office)
-    }
-}
-
-fn cabinet() -> CabinetId {
-    "PORT-7".parse().expect("capitals, a dash, a digit")
-}
-
-fn pin_verifier() -> String {
-    let cheap = Params::new(8, 1, 1, None).expect("the smallest that there is");
-    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, cheap);
-    let hash = argon.hash_password_with_salt(PIN.as_bytes(), b"salt-for-tests");
-    hash.expect("a salt of 14 bytes").to_string()
-}
-
 /// One run of the engine.
 pub(super) struct Life<'a> {
     world: &'a World,
@@ -171,7 +40,12 @@ pub(super) struct Life<'a> {
     pulsed: Option<CompartmentId>,
     /// Told of each end of the journal that was acknowledged.
     acknowledged: &'a mut dyn FnMut(Tip),
+    /// How long the disk has kept everybody waiting since this was asked last.
+    waited: &'a dyn Fn() -> u64,
 }
+
+/// A disk that keeps nobody waiting.
+const PROMPT: &dyn Fn() -> u64 = &|| 0;
 
 impl<'a> Life<'a> {
     /// Recovers what is on the disk. A start that wants to open a door breaks a law.
@@ -205,12 +79,20 @@ impl<'a> Life<'a> {
             now: 0,
             pulsed: None,
             acknowledged,
+            waited: PROMPT,
         };
         life.tell();
         for number in 1..=COMPARTMENTS {
             life.door(CompartmentId(number), false, true)?;
         }
         Ok(life)
+    }
+
+    /// The same life on a disk that may take its time.
+    pub(super) fn waiting(mut self, waited: &'a dyn Fn() -> u64) -> Self {
+        self.now += waited();
+        self.waited = waited;
+        self
     }
 
     pub(super) fn ledger(&self) -> &Ledger {
@@ -224,6 +106,7 @@ impl<'a> Life<'a> {
     /// What earlier runs left behind, then one of everything; `number` tells its things from those of other rounds.
     pub(super) fn round(&mut self, number: u64) -> Result<(), Ended> {
         self.inspect()?;
+        self.prove()?;
         self.collect_all()?;
         self.clear()?;
         self.drop_off(number)?;
@@ -261,22 +144,54 @@ impl<'a> Life<'a> {
         let moment = self.moment();
         let effects = self.engine.step(&moment, input)?;
         self.tell();
+        let waited = (self.waited)();
+        self.now += waited;
         for effect in effects {
             if let Effect::Unlock {
-                compartment, unlock, ..
+                compartment,
+                unlock,
+                not_after,
             } = effect
             {
                 if unlock > self.ledger().tip.seq {
                     return Err(Ended::Wrong(format!("pulse {unlock} without a cause on disk")));
                 }
-                self.pulsed = Some(compartment);
-                self.input(Input::UnlockAnswered {
-                    unlock,
-                    outcome: UnlockOutcome::Opened,
-                })?;
+                let in_time = Monotonic::from_millis(self.now) <= not_after; // as the lock bus judges
+                let outcome = if in_time {
+                    self.pulsed = Some(compartment);
+                    UnlockOutcome::Opened
+                } else {
+                    UnlockOutcome::NotSent
+                };
+                self.input(Input::UnlockAnswered { unlock, outcome })?;
             }
         }
+        if waited > 0 {
+            self.outlived(&moment)?;
+        }
         Ok(())
+    }
+
+    /// An order that came while the disk kept everybody waiting, and whose time has passed meanwhile, is refused.
+    fn outlived(&mut self, came: &Moment) -> Result<(), Ended> {
+        let number = self.ledger().command_number + 1;
+        let lifetime = (came.wall, came.wall.plus_millis(ORDER_LIVES_MS));
+        let order = self
+            .world
+            .order(number, Start(self.start), lifetime, CompartmentId(COMPARTMENTS));
+        let moment = self.moment();
+        let effects = self.engine.step(&moment, Input::CommandReceived(order))?;
+        self.tell();
+        self.now += (self.waited)();
+        let refusal = Refusal::Expired;
+        let refused = matches!(&effects[..], [Effect::Reply(reply)] if reply.outcome == CommandOutcome::Refused { refusal });
+        if refused {
+            Ok(())
+        } else {
+            Err(Ended::Wrong(format!(
+                "an order that had expired led to {effects:?}"
+            )))
+        }
     }
 
     fn door(&mut self, compartment: CompartmentId, open: bool, first: bool) -> Result<(), Ended> {
@@ -287,11 +202,20 @@ impl<'a> Life<'a> {
         })
     }
 
-    fn open_and_close(&mut self) -> Result<(), Ended> {
+    /// The door that springs open. One whose pulse came too late is asked about, and pulsed again.
+    fn opened(&mut self) -> Result<CompartmentId, Ended> {
+        while self.pulsed.is_none() && matches!(self.screen(), Screen::IsDoorOpen(_)) {
+            self.tap(Action::DoorIsOpen { open: false })?;
+        }
         let Some(compartment) = self.pulsed.take() else {
             return Err(self.lost("a door opens"));
         };
         self.door(compartment, true, false)?;
+        Ok(compartment)
+    }
+
+    fn open_and_close(&mut self) -> Result<(), Ended> {
+        let compartment = self.opened()?;
         self.door(compartment, false, false)
     }
 
@@ -329,8 +253,8 @@ impl<'a> Life<'a> {
         self.tap(Action::Done)
     }
 
-    fn admit(&mut self) -> Result<(), Ended> {
-        self.scan(BADGE)?;
+    fn admit(&mut self, badge: &str) -> Result<(), Ended> {
+        self.scan(badge)?;
         self.tap(Action::Digits { digits: PIN.into() })
     }
 
@@ -348,7 +272,7 @@ impl<'a> Life<'a> {
         if inside.all(|inside| inside.direction == Direction::Outbound) {
             return Ok(());
         }
-        self.admit()?;
+        self.admit(COURIER)?;
         self.tap(Action::StartClearing)?;
         while self.rows_left() {
             self.tap(Action::OpenNext)?;
@@ -368,7 +292,7 @@ impl<'a> Life<'a> {
         {
             return Ok(());
         }
-        self.admit()?;
+        self.admit(COURIER)?;
         self.tap(Action::StartInspection)?;
         while self.rows_left() {
             self.tap(Action::OpenNext)?;
@@ -386,8 +310,24 @@ impl<'a> Life<'a> {
         self.leave()
     }
 
+    /// Commissioning: which door each lock opens, and that its sensor tells open from closed.
+    fn prove(&mut self) -> Result<(), Ended> {
+        if self.ledger().unproven().next().is_none() {
+            return Ok(());
+        }
+        self.admit(TECHNICIAN)?;
+        self.tap(Action::StartProving)?;
+        while self.rows_left() {
+            self.tap(Action::OpenNext)?;
+            let compartment = self.opened()?;
+            self.tap(Action::OpenedDoor { compartment })?;
+            self.door(compartment, false, false)?;
+        }
+        self.leave()
+    }
+
     fn place(&mut self, number: u64) -> Result<(), Ended> {
-        self.admit()?;
+        self.admit(COURIER)?;
         self.tap(Action::StartPlacing)?;
         self.scan(&format!("PERMIT-{}-{number}", self.start))?;
         self.tap(Action::ChooseSize { size: Size::Small })?;
@@ -417,9 +357,8 @@ impl<'a> Life<'a> {
             .record_at(placed.0)
             .map_err(EngineError::from)?;
         let sealed = record.and_then(|record| record.sealed.into_iter().next());
-        let opened = sealed.and_then(|bytes| SealedPart { bytes }.open(&self.world.opening, &cabinet()).ok());
-        opened
-            .and_then(|personal| personal.code.clone())
+        sealed
+            .and_then(|letter| self.world.code(letter))
             .ok_or_else(|| Ended::Wrong(format!("event {placed} holds no code that the office can read")))
     }
 }

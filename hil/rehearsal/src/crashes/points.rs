@@ -7,8 +7,9 @@ use lockerd::journal::Options;
 use office_protocol::{Digest, Seq, Tip};
 
 use super::check;
-use super::life::{Ended, Life, World, disks};
+use super::life::{Ended, Life, disks};
 use super::table::Row;
+use super::world::World;
 use crate::disk::SimulatedDisk;
 
 /// Small segments, so that hand-overs roll over many.
@@ -18,6 +19,8 @@ const OPTIONS: Options = Options {
 };
 /// Operations of a recovery and of what follows at which the second stop may fall.
 const SECOND_WITHIN: u64 = 23;
+/// How long a slow sync takes: longer than an unlock may live.
+const SLOW_MS: u64 = 5_000;
 
 const NOTHING: Tip = Tip {
     seq: Seq::ZERO,
@@ -33,6 +36,8 @@ pub(super) enum Stop {
     Sync,
     /// The file system becomes read-only, as ext4 does when its device fails; the process ends, and later it can be written again.
     ReadOnly,
+    /// Nothing stops: one or two syncs take five seconds each. The power goes afterwards.
+    Slow,
 }
 
 /// One cabinet's disk, and what it has promised.
@@ -51,8 +56,10 @@ impl Trial<'_> {
         let before = self.promised;
         let mut promised = before;
         let mut note = |tip: Tip| promised = tip;
+        let waited = || self.disk.take_waited_ms();
         let disks = disks(Arc::new(self.disk.clone()), Arc::new(self.documents.clone()));
-        let outcome = Life::begin(self.world, disks, OPTIONS, self.starts, &mut note).and_then(|mut life| {
+        let outcome = Life::begin(self.world, disks, OPTIONS, self.starts, &mut note).and_then(|life| {
+            let mut life = life.waiting(&waited);
             let mut reader = life.engine().reader();
             // The power may have gone meanwhile, which is no fault of the journal.
             let checked =
@@ -89,24 +96,35 @@ fn trial(world: &World, seed: u64) -> Trial<'_> {
     }
 }
 
-/// How many operations so many rounds of hand-overs take.
-pub(super) fn operations(rounds: u64) -> Result<u64, String> {
+/// At how many places of so many rounds of hand-overs it can stop: operations, or syncs that can be slow.
+fn places(stop: Stop, rounds: u64) -> Result<u64, String> {
     let world = World::new();
     let mut trial = trial(&world, 0);
     trial.live(rounds).map_err(|error| error.to_string())?;
-    Ok(trial.disk.operations())
+    Ok(match stop {
+        Stop::Power | Stop::Sync | Stop::ReadOnly => trial.disk.operations(),
+        Stop::Slow => trial.disk.syncs(),
+    })
 }
 
-/// Stops at operation `at`, again soon after the restart, then goes on.
+/// Stops at operation `at`, or is slow at sync `at`, again soon after the restart, then goes on.
 pub(super) fn one(world: &World, stop: Stop, at: u64, subset: u64, rounds: u64) -> Result<(), String> {
     let mut trial = trial(world, at.wrapping_mul(1_000) + subset);
     match stop {
         Stop::Power => trial.disk.crash_at(at),
         Stop::Sync => trial.disk.fail_sync_at(at),
         Stop::ReadOnly => trial.disk.read_only_at(at),
+        Stop::Slow => trial.disk.slow_syncs(at, 1 + subset % 2, SLOW_MS),
     }
-    trial.stopped(rounds)?;
     match stop {
+        Stop::Power | Stop::Sync | Stop::ReadOnly => trial.stopped(rounds)?,
+        Stop::Slow => trial.live(rounds).map_err(|error| error.to_string())?,
+    }
+    match stop {
+        Stop::Slow => {
+            trial.disk.crash();
+            trial.disk.restart();
+        }
         Stop::Power => trial.disk.restart(),
         Stop::Sync | Stop::ReadOnly => trial.disk.kill(),
     }
@@ -132,10 +150,11 @@ pub(super) fn every(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Row, String> {
     let world = World::new();
-    let last = operations(rounds)?;
+    let last = places(stop, rounds)?;
     let mut row = Row::new(match stop {
         Stop::Power => "power cut at every write, sync and rename of the hand-overs, and again after it",
         Stop::ReadOnly => "a disk that becomes read-only at every operation, then a power cut",
+        Stop::Slow => "a sync that takes 5 s, at every sync, then a power cut",
         Stop::Sync => "a sync that fails (EIO) at every operation, then a power cut",
     });
     for at in (1..=last).step_by(step) {

@@ -12,6 +12,7 @@ mod proving;
 mod restore;
 mod scans;
 mod settings;
+mod slow_disk;
 
 use place::{LIMIT, Place};
 

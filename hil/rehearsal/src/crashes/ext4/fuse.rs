@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The one file's name.
 pub(super) const IMAGE: &str = "image";
@@ -42,6 +43,8 @@ pub(super) struct Device {
     bytes: Vec<u8>,
     log: Vec<Asked>,
     recording: bool,
+    flush_takes: Duration,
+    flushing: bool,
 }
 
 impl Device {
@@ -50,6 +53,8 @@ impl Device {
             bytes,
             log: Vec::new(),
             recording: false,
+            flush_takes: Duration::ZERO,
+            flushing: false,
         }))
     }
 
@@ -67,6 +72,16 @@ impl Device {
     pub(super) fn take_log(&mut self) -> Vec<Asked> {
         self.recording = false;
         std::mem::take(&mut self.log)
+    }
+
+    /// Each flush takes so long from now on.
+    pub(super) fn flushes_take(&mut self, each: Duration) {
+        self.flush_takes = each;
+    }
+
+    /// Whether a flush is under way.
+    pub(super) fn is_flushing(&self) -> bool {
+        self.flushing
     }
 
     fn note(&mut self, asked: Asked) {
@@ -148,10 +163,7 @@ fn respond(request: &[u8], device: &Mutex<Device>) -> Option<Answer> {
         15 => read(body, device),
         16 => Ok(write(body, device)),
         18 | 25 | 29 | 38 => Ok(Vec::new()), // release, flush of a handle, release directory, destroy
-        20 => {
-            held(device).note(Asked::Flush);
-            Ok(Vec::new())
-        }
+        20 => Ok(flush(device)),
         26 => Ok(initialised(body)),
         28 => Ok(Vec::new()), // an empty listing
         _ => Err(ENOSYS),
@@ -205,6 +217,20 @@ fn read(body: &[u8], device: &Mutex<Device>) -> Answer {
     let device = held(device);
     let rest = device.bytes.get(from..).unwrap_or_default();
     Ok(rest[..rest.len().min(size)].to_vec())
+}
+
+/// Everybody else may look at the device meanwhile.
+fn flush(device: &Mutex<Device>) -> Vec<u8> {
+    let takes = {
+        let mut device = held(device);
+        device.flushing = true;
+        device.flush_takes
+    };
+    std::thread::sleep(takes);
+    let mut device = held(device);
+    device.flushing = false;
+    device.note(Asked::Flush);
+    Vec::new()
 }
 
 fn write(body: &[u8], device: &Mutex<Device>) -> Vec<u8> {
