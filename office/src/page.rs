@@ -77,6 +77,10 @@ pub struct CabinetRow {
     pub unconfirmed: usize,
     /// Compartments whose lock nobody has proven: nothing is put in there.
     pub unproven: usize,
+    /// Lock boards whose commands are authenticated on the wire.
+    pub protected: Vec<u16>,
+    /// Lock boards to whom anybody at their cable can say what the cabinet says.
+    pub unprotected: Vec<u16>,
     /// Alarms that stand.
     pub alarms: usize,
 }
@@ -286,6 +290,32 @@ mod tests {
         };
         let page = render(&overview, None);
         assert!(page.contains("&lt;script&gt;") && !page.contains("<b>"));
+    }
+
+    #[test]
+    fn of_each_lock_board_it_is_said_whether_its_wire_is_protected() {
+        let row = CabinetRow {
+            cabinet: "PORT-7".into(),
+            presence: Presence::Online,
+            seen: None,
+            complete_to: 9,
+            completeness: Completeness::Complete,
+            compartments: 24,
+            free: 24,
+            unconfirmed: 0,
+            unproven: 0,
+            protected: vec![3],
+            unprotected: vec![1, 2],
+            alarms: 0,
+        };
+        let overview = |language| Overview {
+            language,
+            cabinets: vec![row.clone()],
+            ..Overview::default()
+        };
+        let zh = render(&overview(Language::Zh), None);
+        assert!(zh.contains("⚠ 1, 2 无认证") && zh.contains("✓ 3 已认证"));
+        assert!(render(&overview(Language::En), None).contains("⚠ 1, 2 unprotected"));
     }
 
     #[test]

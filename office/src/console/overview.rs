@@ -51,6 +51,16 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
         .state
         .as_deref()
         .and_then(|json| serde_json::from_str(json).ok());
+    let boards = |protected| {
+        let all = state.iter().flat_map(|state| &state.boards);
+        let some = all.filter(|board| {
+            board
+                .traffic
+                .is_some_and(|traffic| traffic.protected == protected)
+        });
+        some.map(|board| board.id.0).collect()
+    };
+    let (protected, unprotected) = (boards(true), boards(false));
     let compartments = state.map(|state| state.compartments).unwrap_or_default();
     let holding = |occupancy| {
         compartments
@@ -82,6 +92,8 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
         free: holding(Occupancy::Free) - empty,
         unconfirmed: holding(Occupancy::Unconfirmed),
         unproven,
+        protected,
+        unprotected,
         alarms: mine.count(),
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
                 th { (t("箱柜", "Cabinet")) } th { (t("状态", "State")) } th { (t("最近联系", "Last heard")) }
                 th { (t("流水", "History")) } th.number { (t("空闲 / 总数", "Free / all")) }
                 th.number { (t("待核实", "Unconfirmed")) } th.number { (t("未验锁", "Unproven")) }
-                th.number { (t("告警", "Alarms")) }
+                th { (t("锁控板线路", "Lock boards' wires")) } th.number { (t("告警", "Alarms")) }
             } }
             tbody { @for row in &overview.cabinets { tr {
                 th scope="row" { (row.cabinet) }
@@ -23,6 +23,7 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
                 td.number { @if row.compartments > 0 { (row.free) " / " (row.compartments) } @else { "–" } }
                 td.number { @if row.unconfirmed > 0 { span.warn { (row.unconfirmed) } } @else { "0" } }
                 td.number { @if row.unproven > 0 { span.warn { (row.unproven) } } @else { "0" } }
+                td { (boards(overview.language, row)) }
                 td.number { @if row.alarms > 0 { span.bad { "▲ " (row.alarms) } } @else { "0" } }
             } } }
         }
@@ -52,6 +53,23 @@ fn completeness(language: Language, row: &CabinetRow) -> Markup {
         }
         Completeness::Fork => {
             html! { span.bad { "≠ " (language.pick("分叉，完整至 ", "fork, complete to ")) (row.complete_to) } }
+        }
+    }
+}
+
+/// Which lock boards are authenticated, and which are not.
+fn boards(language: Language, row: &CabinetRow) -> Markup {
+    let numbers = |boards: &[u16]| {
+        let numbers: Vec<String> = boards.iter().map(ToString::to_string).collect();
+        numbers.join(", ")
+    };
+    html! {
+        @if row.protected.is_empty() && row.unprotected.is_empty() { "–" }
+        @if !row.protected.is_empty() {
+            span.good { "✓ " (numbers(&row.protected)) " " (language.pick("已认证", "authenticated")) } " "
+        }
+        @if !row.unprotected.is_empty() {
+            span.warn { "⚠ " (numbers(&row.unprotected)) " " (language.pick("无认证", "unprotected")) }
         }
     }
 }
