@@ -9,6 +9,7 @@ mod checkpoint;
 mod code;
 mod collection;
 mod command;
+mod commissioning;
 mod credential;
 mod door;
 mod drop_off;
@@ -18,6 +19,7 @@ mod ledger;
 pub mod limits;
 mod placing;
 mod proving;
+pub mod report;
 mod round;
 pub mod screen;
 mod session;
@@ -63,6 +65,8 @@ pub struct Config {
     pub root: VerifyingKey,
     /// Its compartments, each with its lock.
     pub layout: Vec<CompartmentLayout>,
+    /// Its lock boards whose protocol is authenticated; on the other boards' wires anybody can say what the cabinet says.
+    pub protected: BTreeSet<BoardId>,
     /// The service items that it takes without a pass, and how large a compartment they need.
     pub items: BTreeMap<ItemCode, Size>,
 }
@@ -209,6 +213,8 @@ impl Cabinet {
             Input::ForgerySeen => self.raise(Alarm::Forgery, None),
             Input::CommandReceived(signed) => self.command_received(&signed),
             Input::DocumentReceived { name, signed } => self.document_received(name, signed),
+            Input::WiringWritten(outcome) => self.wiring_written(outcome),
+            Input::ReportKept(outcome) => self.report_kept(outcome),
             Input::SpaceChanged(space) => self.space_changed(space),
             Input::DeadlineReached => {}
         }

@@ -6,7 +6,8 @@
 
 mod desk;
 mod finding;
-mod report;
+pub(crate) mod report;
+mod sizes;
 mod terminal;
 mod walk;
 
@@ -32,8 +33,8 @@ pub(crate) struct Commission {
 struct Walk {
     #[command(flatten)]
     configured: Configured,
-    /// Ask nothing: boards that are found are written down, and the door that the settings name is taken to have opened when its
-    /// sensor moves
+    /// Ask nothing: boards that are found are written down, with compartments as --size says, and the door that the settings name is
+    /// taken to have opened when its sensor moves
     #[arg(long)]
     yes: bool,
     /// One JSON object per line, for a program that answers: `{"ask": …}` wants a line on standard input
@@ -42,6 +43,10 @@ struct Walk {
     /// The number on the first door of boards that are new
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     first: Option<u16>,
+    /// How large the compartments of boards that are new are: one size (small, medium, large), or as in `1-12 small, 13-24 large`.
+    /// Left out, it is asked
+    #[arg(long, value_name = "SIZES", value_parser = sizes::parse)]
+    size: Option<sizes::Said>,
     /// Do not look for boards: prove those of the settings
     #[arg(long)]
     no_scan: bool,

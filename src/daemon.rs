@@ -7,6 +7,7 @@
 mod deciding;
 mod history;
 mod out_of_service;
+mod technician;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -226,7 +227,11 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
         reported,
         index_allowed,
     };
-    let mut ended = decide(Deciding::new(engine, clock, outlets), first, received)?;
+    let files = technician::Files {
+        settings: settings.file,
+        directory: settings.directory,
+    };
+    let mut ended = decide(Deciding::new(engine, clock, outlets, files), first, received)?;
     let _unsupervised = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let outcome = tokio::select! {
         _ = terminate.recv() => None,
@@ -248,7 +253,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     match outcome {
         None | Some(Ok(Ended::Told)) => Ok(()),
         Some(Ok(Ended::Restart)) => {
-            tracing::info!("restarting as the office asked");
+            tracing::info!("restarting as it was asked to");
             Ok(())
         }
         Some(Err(Fatal::Engine(error))) => Err(error.into()),
@@ -293,6 +298,7 @@ pub(crate) async fn open(
         key: office_protocol::SigningKey::from_secret(&enrolment.code_key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments.clone(),
+        protected: settings.layout.secure_boards().collect(),
         items: items.map(|item| (item.code().clone(), item.size)).collect(),
     };
     let run = Run {

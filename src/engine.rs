@@ -241,7 +241,11 @@ impl Engine {
                 }
                 false
             }
-            Effect::Unlock { .. } | Effect::Reply(_) | Effect::Restart => true,
+            Effect::Unlock { .. }
+            | Effect::Reply(_)
+            | Effect::WriteWiring { .. }
+            | Effect::KeepReport { .. }
+            | Effect::Restart => true,
         };
         effects.into_iter().filter(keep).collect()
     }

@@ -5,6 +5,7 @@
 //! are sent and are gone with it. Deliberately absent: cookies, local storage, forms, external resources, a clock.
 
 mod collection;
+mod commissioning;
 mod door;
 mod drop_off;
 mod history;

@@ -77,6 +77,8 @@ pub struct Office {
 /// Settings that fit together.
 #[derive(Debug)]
 pub struct Settings {
+    /// The file that they are from.
+    pub file: PathBuf,
     /// Where identity and enrolment are kept.
     pub secrets: PathBuf,
     /// Ports, boards and locks.
@@ -235,6 +237,7 @@ impl Source<'_> {
         let lock_ports = read.lock_ports.iter().map(|port| self.lock_port(port));
         let lock_ports = lock_ports.collect::<Result<_, _>>()?;
         Ok(Settings {
+            file: self.file.into(),
             secrets: read.cabinet.secrets,
             layout,
             lock_ports,

@@ -39,6 +39,7 @@ const PURE: &[&str] = &[
     "src/kiosk/staff.rs",
     "src/kiosk/technician.rs",
     "src/kiosk/proving.rs",
+    "src/kiosk/commissioning.rs",
     "src/kiosk/history.rs",
     "src/kiosk/past.rs",
     "src/kiosk/qr.rs",

@@ -7,12 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use argon2::password_hash::PasswordHasher;
 use firmware_protocol::{Board, Channel, Family};
 use hardware::{BoardSettings, Grain, Hand, Line, Port, SimulatedBoard};
+use lockerd::documents;
+use lockerd::journal::RealDisk;
 use lockerd::settings::Settings;
+use office_protocol::document::{DocumentName, Staff, StaffMember};
 use office_protocol::enrolment::Bundle;
+use office_protocol::event::{Size, StaffRole};
 use office_protocol::sealed::OpeningKey;
-use office_protocol::{CabinetId, CompartmentId, KeySet, OfficeKey, Purpose, Signed, SigningKey};
+use office_protocol::{CabinetId, Digest, KeySet, OfficeKey, Purpose, Signed, SigningKey, Timestamp};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -79,6 +84,8 @@ fn cabinet(directory: &Path, port: &Path) -> PathBuf {
 struct Walked {
     report: Value,
     asked: usize,
+    /// How often it asked how large the doors are.
+    sizes: usize,
     code: Option<i32>,
 }
 
@@ -95,6 +102,7 @@ async fn walk(config: &Path, port: &Port<Line>, doors: &BTreeMap<u8, u16>, extra
     let mut walked = Walked {
         report: Value::Null,
         asked: 0,
+        sizes: 0,
         code: None,
     };
     let mut open = None;
@@ -113,6 +121,12 @@ async fn walk(config: &Path, port: &Port<Line>, doors: &BTreeMap<u8, u16>, extra
                     .write_all(format!("{}\n", doors[&channel]).as_bytes())
                     .await
                     .unwrap();
+            }
+            Some("sizes") => {
+                assert_eq!((&said["first"], &said["last"]), (&1.into(), &4.into()));
+                let all = ["1-2 small, 4 large\n", "1-2 small, 3 medium, 4 large\n"]; // the first forgets a door
+                input.write_all(all[walked.sizes].as_bytes()).await.unwrap();
+                walked.sizes += 1;
             }
             Some("close") => {
                 let channel = Channel::new(open.take().unwrap()).unwrap();
@@ -166,7 +180,8 @@ async fn boards_wiring_and_polarity_are_found_written_and_signed() {
         })
         .collect();
     assert_eq!(wired, [(1, 2, false), (2, 1, false), (3, 3, false), (4, 4, true)]);
-    assert_eq!(settings.compartments[0].id, CompartmentId(1));
+    let sizes: Vec<Size> = settings.compartments.iter().map(|place| place.size).collect();
+    assert_eq!(sizes, [Size::Small, Size::Small, Size::Medium, Size::Large]);
     let checked = run(&["check"], &config).await;
     assert!(!String::from_utf8_lossy(&checked.stdout).contains("not proven"));
 
@@ -221,4 +236,139 @@ async fn boards_of_another_family_than_the_settings_say_are_named_with_what_to_w
         String::from_utf8_lossy(&looked.stderr)
     );
     assert_eq!(std::fs::read_to_string(&config).unwrap(), other);
+}
+
+/// Puts the office's list of staff where the cabinet keeps it: a technician and a courier, each with a badge and the PIN 4711.
+fn name_staff(directory: &Path) {
+    let cheap = argon2::Params::new(8, 1, 1, None).unwrap();
+    let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
+    let pin = argon.hash_password_with_salt(b"4711", b"salt-for-tests").unwrap();
+    let member = |id: &str, role, badge: &str| StaffMember {
+        id: id.parse().unwrap(),
+        roles: vec![role],
+        badge: Some(Digest::of(badge.as_bytes())),
+        pin: pin.to_string(),
+        expires: Timestamp::from_millis(4_000_000_000_000),
+    };
+    let staff = Staff {
+        version: 1,
+        members: vec![
+            member("T-1", StaffRole::Technician, "BADGE-T"),
+            member("C-1", StaffRole::Courier, "BADGE-C"),
+        ],
+    };
+    let office = SigningKey::from_secret(&[2; 32]);
+    let id = "PORT-7".parse().unwrap();
+    let signed = Signed::new(
+        &office,
+        Purpose::Document,
+        &id,
+        serde_json::to_vec(&staff).unwrap(),
+    );
+    let disk = RealDisk::open(&directory.join("data/documents")).unwrap();
+    documents::store(&disk, DocumentName::Staff, &signed).unwrap();
+}
+
+/// Types all of this at once.
+async fn typed(arguments: &[&str], config: &Path, lines: &str) -> Output {
+    let mut command = lockerd(arguments, config);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let ended = async move {
+        let _may_end_before = input.write_all(lines.as_bytes()).await;
+        drop(input); // nothing more is typed
+        child.wait_with_output().await.unwrap()
+    };
+    tokio::time::timeout(LIMIT, ended).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_badge_and_a_pin_let_a_technician_in_who_answers_plain_questions() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("locks");
+    let config = cabinet(directory.path(), &path);
+    name_staff(directory.path());
+    let board = SimulatedBoard::new(BoardSettings::new(Family::Wkly, Board(0), LOCKS), 1);
+    let baud = Family::Wkly.profile().baud.unwrap_or(9600);
+    let port = Port::spawn(Line::new(vec![board], baud, Grain::Bytes, 1), &path).unwrap();
+
+    let unsaid = run(&["commission", "--yes", "--patience", "20"], &config).await;
+    let said = String::from_utf8_lossy(&unsaid.stderr).into_owned();
+    assert_eq!(unsaid.status.code(), Some(64), "{said}");
+    assert!(said.contains("--size \"1-4 small\""), "{said}");
+
+    for wrong in ["BADGE-T\n4712\n", "BADGE-C\n4711\n", "BADGE-X\n4711\n"] {
+        let refused = typed(
+            &["commission", "--size", "medium", "--patience", "20"],
+            &config,
+            wrong,
+        )
+        .await;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(77), "{wrong}: {said}");
+        assert!(
+            said.contains("维护员工作证") && said.contains("nothing was opened"),
+            "{said}"
+        );
+    }
+    let ended = typed(&["commission", "--no-scan"], &config, "BADGE-T\n").await;
+    assert_eq!(ended.status.code(), Some(64), "no PIN comes any more");
+    assert_eq!(port.view().await.unwrap().pulses, 0);
+
+    let mut command = lockerd(&["commission", "--no-scan"], &config);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"BADGE-T\n4711\n").await.unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let (mut said, mut mistaken) = (String::new(), false);
+    while let Some(line) = tokio::time::timeout(LIMIT, lines.next_line())
+        .await
+        .unwrap()
+        .unwrap()
+    {
+        if line.contains("which door has opened?") {
+            let answer = if std::mem::replace(&mut mistaken, true) {
+                "\n"
+            } else {
+                "99\n"
+            };
+            input.write_all(answer.as_bytes()).await.unwrap();
+        } else if let Some(door) = line.strip_prefix("close door ") {
+            let channel = Channel::new(door.parse().unwrap()).unwrap();
+            assert!(port.hand(Board(0), channel, Hand::Close).await.unwrap());
+        }
+        said += &line;
+        said.push('\n');
+    }
+    assert_eq!(child.wait().await.unwrap().code(), Some(0), "{said}");
+    for part in [
+        "关好所有柜门",
+        "\"99\" is no door",
+        "4 of 4 proven",
+        "signed, and kept as",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let settings = Settings::load(&config).unwrap();
+    assert!(
+        settings
+            .compartments
+            .iter()
+            .all(|place| place.size == Size::Medium)
+    );
+    let journal = run(&["journal", "export"], &config).await;
+    let journal = String::from_utf8_lossy(&journal.stdout).into_owned();
+    assert_eq!(journal.matches("locker.channel-proven").count(), 4);
+    assert!(
+        journal.contains("\"staff\":\"T-1\"") && !journal.contains("on-site"),
+        "{journal}"
+    );
 }

@@ -57,7 +57,8 @@ impl Cabinet {
             | Stage::Pin { .. }
             | Stage::StaffHome
             | Stage::Round(_)
-            | Stage::Compartments => {}
+            | Stage::Compartments
+            | Stage::Commissioning => {}
             Stage::Home
             | Stage::Digits { .. }
             | Stage::ScanProblem(_)

@@ -365,6 +365,7 @@ impl Cabinet {
             | Stage::StaffHome
             | Stage::Round(_)
             | Stage::Compartments
+            | Stage::Commissioning
             | Stage::History(_) => true,
         };
         if asks && self.session.asked_more_time.is_none() {

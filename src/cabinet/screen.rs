@@ -2,15 +2,15 @@
 
 use office_protocol::document::Nearby;
 use office_protocol::event::{PassRefusal, Size, StaffRole, Subject, VisitPurpose, WithdrawReason};
-use office_protocol::{
-    ApplicationId, BoardId, CabinetId, CompartmentId, ConsignmentId, ItemCode, StaffId, Timestamp,
-};
+use office_protocol::{ApplicationId, CabinetId, CompartmentId, ConsignmentId, ItemCode, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::vocabulary::Monotonic;
 
 mod action;
+mod commissioning;
 pub use action::{Action, Tap};
+pub use commissioning::{BoardRow, Commissioning, Writing};
 
 /// One conversation at the screen; a new number each time somebody else may stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -224,7 +224,8 @@ pub enum Screen {
         wait_until: Option<Monotonic>,
     },
     /// Staff: what there is to do. Taps: [`Action::StartClearing`], [`Action::StartPlacing`], [`Action::StartRecall`],
-    /// [`Action::StartInspection`], [`Action::StartProving`], [`Action::StartLookUp`], [`Action::Done`].
+    /// [`Action::StartInspection`], [`Action::StartProving`], [`Action::ShowCommissioning`], [`Action::StartLookUp`],
+    /// [`Action::Done`].
     StaffHome {
         /// Who.
         staff: StaffId,
@@ -238,6 +239,8 @@ pub enum Screen {
         unconfirmed: u16,
         /// Locks that this person is to prove.
         to_prove: u16,
+        /// Doors that were found to be wired otherwise than the settings say.
+        rewired: u16,
         /// Free compartments: small, medium, large.
         free: [u16; 3],
     },
@@ -282,7 +285,12 @@ pub enum Screen {
     Compartments {
         /// All of them.
         rows: Vec<CompartmentRow>,
+        /// The lock boards that they hang on.
+        boards: Vec<BoardRow>,
     },
+    /// Technician: which locks are proven, and what was found otherwise than the settings say. Taps: [`Action::WriteWiring`],
+    /// [`Action::KeepReport`], [`Action::Done`].
+    Commissioning(Commissioning),
     /// Staff: what to look up. Taps: [`Action::LookUp`], [`Action::Back`]; or scan a label.
     LookUp {
         /// All of them.
@@ -406,8 +414,6 @@ pub struct CompartmentRow {
     pub occupied: bool,
     /// Out of service.
     pub withdrawn: Option<WithdrawReason>,
-    /// Its board.
-    pub board: Option<BoardId>,
     /// Somebody saw that its lock opens its door.
     pub proven: bool,
     /// Its board does not answer.

@@ -8,6 +8,7 @@ use office_protocol::{
 };
 use zeroize::Zeroizing;
 
+use super::commissioning::Written;
 use super::proving::Proving;
 use super::screen::{Appearance, Done, DoorWork, LabelProblem, ScanProblem, SessionId, Trouble};
 use super::vocabulary::Monotonic;
@@ -52,6 +53,7 @@ pub(super) enum Stage {
     StaffHome,
     Round(VisitPurpose),
     Compartments,
+    Commissioning,
     /// Looking back: at nothing yet, or at what happened to one thing.
     History(Option<Subject>),
 }
@@ -114,6 +116,8 @@ pub(super) struct Session {
     pub(super) at_work: Option<AtWork>,
     /// What was seen so far of the lock that is being proven.
     pub(super) proving: Option<Proving>,
+    /// What became of what the technician wanted written.
+    pub(super) written: Written,
 }
 
 impl Session {
@@ -132,6 +136,7 @@ impl Session {
             drop_off: DropOff::default(),
             at_work: None,
             proving: None,
+            written: Written::default(),
         }
     }
 
@@ -174,6 +179,7 @@ impl Session {
             | Stage::StaffHome
             | Stage::Round(_)
             | Stage::Compartments
+            | Stage::Commissioning
             | Stage::History(_) => None,
         }
     }

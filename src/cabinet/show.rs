@@ -11,7 +11,7 @@ use super::allocation::free;
 use super::door::Phase;
 use super::ledger::{Compartment, Direction};
 use super::limits::{LEFT_OPEN_MS, REMINDER_LOUD_MS, REMINDER_MS};
-use super::screen::{CompartmentRow, DoorWork, DropOffs, Notice, Screen, View};
+use super::screen::{BoardRow, CompartmentRow, DoorWork, DropOffs, Notice, Screen, View};
 use super::session::Stage;
 use super::vocabulary::{Monotonic, Space};
 
@@ -228,7 +228,9 @@ impl Cabinet {
             },
             Stage::Compartments => Screen::Compartments {
                 rows: self.compartment_rows(),
+                boards: self.board_rows(),
             },
+            Stage::Commissioning => self.commissioning_screen(),
             Stage::History(None) => Screen::LookUp {
                 compartments: self.ledger.compartments.keys().copied().collect(),
             },
@@ -319,6 +321,7 @@ impl Cabinet {
             to_recall: count(VisitPurpose::Recall),
             unconfirmed: count(VisitPurpose::Inspection),
             to_prove: count(VisitPurpose::Proving),
+            rewired: u16::try_from(self.ledger.rewired().count()).unwrap_or(u16::MAX),
             free: sizes,
         }
     }
@@ -330,7 +333,6 @@ impl Cabinet {
             open: self.seen_closed.get(id).map(|closed| !closed),
             occupied: place.consignment.is_some() || place.doubt.is_some(),
             withdrawn: place.withdrawn,
-            board: self.ledger.board_of(*id),
             proven: self.ledger.is_proven(*id),
             unreachable: self
                 .ledger
@@ -338,6 +340,21 @@ impl Cabinet {
                 .is_some_and(|board| self.boards_lost.contains(&board)),
         };
         self.ledger.compartments.iter().map(row).collect()
+    }
+
+    /// The boards that compartments hang on.
+    fn boards(&self) -> BTreeSet<BoardId> {
+        let places = self.ledger.compartments.keys();
+        places.filter_map(|id| self.ledger.board_of(*id)).collect()
+    }
+
+    pub(super) fn board_rows(&self) -> Vec<BoardRow> {
+        let row = |board| BoardRow {
+            board,
+            protected: self.config.protected.contains(&board),
+            lost: self.boards_lost.contains(&board),
+        };
+        self.boards().into_iter().map(row).collect()
     }
 
     /// The snapshot for the office.
@@ -351,8 +368,6 @@ impl Cabinet {
             withdrawn: place.withdrawn.is_some(),
             unproven: place.built && !self.ledger.is_proven(*id),
         };
-        let places = self.ledger.compartments.keys();
-        let boards: BTreeSet<BoardId> = places.filter_map(|id| self.ledger.board_of(*id)).collect();
         let board = |id| BoardState {
             id,
             answering: !self.boards_lost.contains(&id),
@@ -364,7 +379,7 @@ impl Cabinet {
             seq: self.ledger.tip.seq,
             time: self.moment.wall.max(self.ledger.floor),
             compartments: self.ledger.compartments.iter().map(compartment).collect(),
-            boards: boards.into_iter().map(board).collect(),
+            boards: self.boards().into_iter().map(board).collect(),
             ports_lost: self.ports_lost.iter().cloned().collect(),
             mains: self.mains,
             alarms: self.ledger.alarms.iter().cloned().collect(),

@@ -10,6 +10,7 @@ use super::door::Phase;
 use super::round::Found;
 use super::screen::{Action, SessionId, Tap};
 use super::session::{Session, Stage};
+use super::staff::TECHNICIAN;
 use super::{Cabinet, Seq};
 
 impl Cabinet {
@@ -130,6 +131,7 @@ impl Cabinet {
                 Action::Done | Action::Back => self.session.stage = Stage::StaffHome,
                 _ => {}
             },
+            Stage::Commissioning => self.act_at_commissioning(&action),
             Stage::History(about) => match action {
                 Action::LookUp { about } => self.session.stage = Stage::History(Some(about)),
                 Action::Back if about.is_some() => self.session.stage = Stage::History(None),
@@ -160,6 +162,7 @@ impl Cabinet {
             Action::StartInspection if courier => self.begin_round(VisitPurpose::Inspection),
             Action::StartInspection => self.session.stage = Stage::Compartments,
             Action::StartProving => self.begin_round(VisitPurpose::Proving),
+            Action::ShowCommissioning if self.may(TECHNICIAN) => self.begin_commissioning(),
             Action::StartLookUp => self.session.stage = Stage::History(None),
             _ => self.leave(&action),
         }

@@ -1,9 +1,10 @@
 //! The words that the deciding part and its shells share: a moment, what comes in, what goes out.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use office_protocol::document::DocumentName;
-use office_protocol::event::{Damage, KeyOrigin, TamperSource};
+use office_protocol::event::{Damage, KeyOrigin, TamperSource, Wiring};
 use office_protocol::{
     BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, StaffId, Start, Timestamp,
 };
@@ -221,6 +222,10 @@ pub enum Input {
         /// The bytes.
         signed: Signed,
     },
+    /// The settings say now which locks were found behind which doors, or why not.
+    WiringWritten(Result<(), Unwritten>),
+    /// Where a commissioning report is kept, or why it is not.
+    ReportKept(Result<Box<str>, Unwritten>),
     /// The disk's room changed.
     SpaceChanged(Space),
     /// The time that `next_deadline` named has come.
@@ -252,6 +257,26 @@ pub enum Space {
     Low,
     /// Also no diagnostics are written: the reserve is for collections.
     Reserve,
+}
+
+/// Why a file is as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unwritten {
+    /// Nobody has the right to write there, or the file system is read-only.
+    Protected {
+        /// Where.
+        path: Box<str>,
+    },
+    /// The settings have a mistake, or are written in a way that cannot be changed by itself.
+    Unusable {
+        /// Where and which.
+        problem: Box<str>,
+    },
+    /// The disk failed.
+    Failed {
+        /// Where and how.
+        problem: Box<str>,
+    },
 }
 
 /// How a pulse went.
@@ -296,6 +321,19 @@ pub enum Effect {
         name: DocumentName,
         /// Its verified bytes.
         signed: Signed,
+    },
+    /// Write into the settings which lock was found behind which door: written aside, synced, renamed. Answered with
+    /// [`Input::WiringWritten`].
+    WriteWiring {
+        /// As they were found.
+        found: BTreeMap<CompartmentId, Wiring>,
+    },
+    /// Keep a commissioning report as a file of the cabinet. Answered with [`Input::ReportKept`].
+    KeepReport {
+        /// The file.
+        name: String,
+        /// What is in it.
+        report: Signed,
     },
     /// Stop in good order and start again.
     Restart,

@@ -4,6 +4,7 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,12 +15,12 @@ use serde_json::json;
 
 use super::desk::Desk;
 use super::terminal::Terminal;
-use super::{Walk, finding, report};
+use super::{Walk, finding, report, sizes};
 use crate::cabinet::screen::{Action, DoorWork, Screen};
 use crate::cabinet::vocabulary::Input;
 use crate::command_line::{Configured, Failure};
 use crate::settings::Settings;
-use crate::settings::wiring::{keep, rewired, with_boards};
+use crate::settings::wiring::{self, NotWritten, Sizes};
 
 /// How long the boards may take to show every door for the first time.
 const FOUND_MAX: Duration = Duration::from_secs(15);
@@ -46,9 +47,12 @@ pub(super) async fn run(walk: &Walk) -> Result<ExitCode, Failure> {
     prove(&mut desk, walk, &mut terminal).await?;
     let found: BTreeMap<CompartmentId, Wiring> = desk.cabinet().ledger().rewired().collect();
     if !found.is_empty() {
-        let wiring = exchanged(&settings, &found);
         drop(desk);
-        write(file, &wiring, &mut terminal)?;
+        wiring::write_found(file, &found).map_err(not_written)?;
+        terminal.note(&format!(
+            "{}: the locks are written as they were found",
+            file.display()
+        ))?;
         desk = Desk::open(&walk.configured.load()?).await?;
     }
     let settings = walk.configured.load()?;
@@ -92,8 +96,7 @@ pub(super) async fn replace_board(configured: &Configured, board: BoardId) -> Re
 
 /// Looks for boards, and writes those that are new into the settings.
 async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::new(78, format!("{}: {error}", file.display())))?;
+    let text = wiring::read(file).map_err(|error| Failure::new(78, error))?;
     let bus = Settings::bus(&file.display().to_string(), &text).map_err(|error| Failure::new(78, error))?;
     let found = finding::boards(&bus, Duration::from_millis(walk.patience)).await?;
     for words in &found.elsewhere {
@@ -111,10 +114,49 @@ async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), F
     }
     if !found.new.is_empty() {
         let next = bus.last_compartment.map_or(1, |last| last.saturating_add(1));
-        let text = with_boards(&text, &found.new, walk.first.unwrap_or(next));
-        checked_and_kept(file, &text)?;
+        let first = walk.first.unwrap_or(next);
+        let locks = found
+            .new
+            .iter()
+            .map(|board| u16::from(board.channels))
+            .sum::<u16>();
+        let doors = first..=first.saturating_add(locks.saturating_sub(1));
+        let sizes = ask_sizes(walk, &doors, terminal).await?;
+        let text = wiring::with_boards(&text, &found.new, first, &sizes);
+        wiring::keep(file, &text).map_err(not_written)?;
     }
     Ok(())
+}
+
+/// How large the new compartments are: nobody but who stands before them knows.
+async fn ask_sizes(
+    walk: &Walk,
+    doors: &RangeInclusive<u16>,
+    terminal: &mut Terminal,
+) -> Result<Sizes, Failure> {
+    let (first, last) = (doors.start(), doors.end());
+    if let Some(said) = &walk.size {
+        return said
+            .of(doors)
+            .map_err(|problem| Failure::new(64, format!("--size: {problem}")));
+    }
+    if walk.yes {
+        let problem = format!("say how large doors {first} to {last} are: --size \"{first}-{last} small\"");
+        return Err(Failure::new(64, problem));
+    }
+    loop {
+        terminal.say(
+            &json!({ "ask": "sizes", "first": first, "last": last }),
+            &format!(
+                "格口多大？ How large are doors {first} to {last}? [small, medium or large for all; or as {first} small, {last} large]"
+            ),
+        )?;
+        let line = terminal.line().await?;
+        match sizes::parse(&line).and_then(|said| said.of(doors)) {
+            Ok(sizes) => return Ok(sizes),
+            Err(problem) => terminal.note(&problem)?,
+        }
+    }
 }
 
 async fn sign_in(desk: &mut Desk, terminal: &mut Terminal) -> Result<(), Failure> {
@@ -254,53 +296,10 @@ async fn is_open(
     Ok(line.map(|line| line.starts_with(['y', 'Y'])))
 }
 
-/// All wiring with what was found in it: who had a lock before gets the one that is free now.
-fn exchanged(
-    settings: &Settings,
-    found: &BTreeMap<CompartmentId, Wiring>,
-) -> BTreeMap<CompartmentId, Wiring> {
-    let built = settings.compartments.iter();
-    let mut all: BTreeMap<CompartmentId, Wiring> = built
-        .filter_map(|place| Some((place.id, place.wiring?)))
-        .collect();
-    for (door, wiring) in found {
-        let lock = |of: &Wiring| (of.board, of.channel);
-        let before = all.insert(*door, *wiring);
-        let other = all
-            .iter_mut()
-            .find(|(id, has)| *id != door && lock(has) == lock(wiring));
-        if let (Some((_, has)), Some(before)) = (other, before) {
-            *has = before;
-        }
-    }
-    all
-}
-
-fn write(
-    file: &Path,
-    wiring: &BTreeMap<CompartmentId, Wiring>,
-    terminal: &mut Terminal,
-) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::new(74, format!("{}: {error}", file.display())))?;
-    let text = rewired(&text, wiring).ok_or_else(|| {
-        Failure::new(
-            78,
-            format!(
-                "{}: write the [[compartment]] tables line by line",
-                file.display()
-            ),
-        )
-    })?;
-    checked_and_kept(file, &text)?;
-    terminal.note(&format!(
-        "{}: the locks are written as they were found",
-        file.display()
-    ))
-}
-
-/// Only what can be used takes a settings file's place.
-fn checked_and_kept(file: &Path, text: &str) -> Result<(), Failure> {
-    Settings::parse(&file.display().to_string(), text).map_err(|error| Failure::new(78, error))?;
-    keep(file, text).map_err(|error| Failure::new(74, format!("{}: {error}", file.display())))
+fn not_written(error: NotWritten) -> Failure {
+    let code = match &error {
+        NotWritten::Disk { .. } => 74,
+        NotWritten::Unusable(_) | NotWritten::Inline(_) => 78,
+    };
+    Failure::new(code, error)
 }

@@ -9,7 +9,8 @@ use office_protocol::{CabinetState, CompartmentId, KeySet, Reply, Seq};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::out_of_service;
+use super::technician::Files;
+use super::{out_of_service, technician};
 use crate::boards::Work;
 use crate::cabinet::screen::View;
 use crate::cabinet::vocabulary::{Effect, Input, Monotonic, UnlockOutcome};
@@ -38,7 +39,7 @@ pub(super) struct Outlets {
 pub(super) enum Ended {
     /// Nobody gives inputs any more: the daemon stops.
     Told,
-    /// The office asked for a restart, and nobody is at the cabinet.
+    /// A restart is wanted, and nobody is at the cabinet.
     Restart,
 }
 
@@ -57,18 +58,20 @@ pub(super) struct Deciding {
     pub(super) clock: Clock,
     pub(super) outlets: Outlets,
     watched: Vec<CompartmentId>,
-    /// Answers for pulses that the bus did not even take.
+    files: Files,
+    /// Answers for pulses that the bus did not even take, and for files.
     own: VecDeque<Input>,
     restart: bool,
 }
 
 impl Deciding {
-    pub(super) fn new(engine: Engine, clock: Clock, outlets: Outlets) -> Self {
+    pub(super) fn new(engine: Engine, clock: Clock, outlets: Outlets, files: Files) -> Self {
         Self {
             engine,
             clock,
             outlets,
             watched: Vec::new(),
+            files,
             own: VecDeque::new(),
             restart: false,
         }
@@ -169,6 +172,14 @@ impl Deciding {
                 }
                 // The engine has kept it.
                 Effect::StoreDocument { .. } => {}
+                Effect::WriteWiring { found } => {
+                    let answer = technician::write_wiring(&self.files.settings, &found);
+                    self.own.push_back(answer);
+                }
+                Effect::KeepReport { name, report } => {
+                    let answer = technician::keep_report(&self.files.directory, &name, &report);
+                    self.own.push_back(answer);
+                }
                 Effect::Restart => self.restart = true,
             }
         }

@@ -28,6 +28,7 @@ fn config() -> Config {
         key: SigningKey::from_secret(&[7; 32]),
         root: SigningKey::from_secret(&[8; 32]).verifying_key(),
         layout: (1..=4).map(place).collect(),
+        protected: std::collections::BTreeSet::new(),
         items: BTreeMap::new(),
     }
 }

@@ -5,7 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 use super::messages::Message as M;
 use super::parts::{Look, Page, WARNING_SIGN, tap};
 use super::past::Past;
-use super::{collection, door, drop_off, history, home, proving, staff, technician};
+use super::{collection, commissioning, door, drop_off, history, home, proving, staff, technician};
 use crate::cabinet::screen::{Action, Appearance, Language, Notice, Screen, View};
 use crate::cabinet::vocabulary::Monotonic;
 use crate::catalogue::Catalogue;
@@ -69,6 +69,7 @@ const fn name(screen: &Screen) -> &'static str {
         Screen::WhichDoor { .. } => "which-door",
         Screen::WhatIsInside { .. } => "what-is-inside",
         Screen::Compartments { .. } => "compartments",
+        Screen::Commissioning(_) => "commissioning",
         Screen::MoreTime => "more-time",
         Screen::Help => "help",
         Screen::LookUp { .. } => "look-up",
@@ -224,9 +225,10 @@ fn screen(page: &Page<'_>) -> Markup {
             to_recall,
             unconfirmed,
             to_prove,
+            rewired,
             free,
         } => {
-            let counts = [*to_clear, *to_recall, *unconfirmed, *to_prove];
+            let counts = [*to_clear, *to_recall, *unconfirmed, *to_prove, *rewired];
             staff::home(page, staff, *role, counts, *free)
         }
         Screen::Round { purpose, rows, done } => staff::round(page, *purpose, rows, *done),
@@ -236,7 +238,8 @@ fn screen(page: &Page<'_>) -> Markup {
         Screen::PlacingSize { consignment } => staff::placing_size(page, consignment),
         Screen::WhichDoor { work, doors } => proving::which_door(page, work, doors),
         Screen::WhatIsInside { work } => staff::what_is_inside(page, work),
-        Screen::Compartments { rows } => technician::compartments(page, rows),
+        Screen::Compartments { rows, boards } => technician::compartments(page, rows, boards),
+        Screen::Commissioning(at) => commissioning::commissioning(page, at),
         Screen::OutOfService => home::out_of_service(page),
         Screen::LookUp { compartments } => history::look_up(page, compartments),
         Screen::History { about } => history::history(page, about),

@@ -34,19 +34,19 @@ pub(super) fn enter_pin(
     page.keypad(&pad, page.say(M::EnterPin), &hints, &html! {})
 }
 
-/// `counts`: to clear, to recall, in doubt, to prove. `free`: small, medium, large.
+/// `counts`: to clear, to recall, in doubt, to prove, wired otherwise than the settings say. `free`: small, medium, large.
 pub(super) fn home(
     page: &Page<'_>,
     staff: &StaffId,
     role: StaffRole,
-    counts: [u16; 4],
+    counts: [u16; 5],
     free: [u16; 3],
 ) -> Markup {
     let who = match role {
         StaffRole::Courier => M::Courier,
         StaffRole::Technician => M::Technician,
     };
-    let [to_clear, to_recall, unconfirmed, to_prove] = counts;
+    let [to_clear, to_recall, unconfirmed, to_prove, rewired] = counts;
     let sizes = [Size::Small, Size::Medium, Size::Large];
     let free: Vec<String> = sizes
         .iter()
@@ -64,11 +64,16 @@ pub(super) fn home(
         h1 { (page.fill(who, staff)) }
         p { (page.fill(M::FreeDoors, free.join(" · "))) }
         div.choices {
-            (job(M::StaffClear, Some(to_clear), &Action::StartClearing))
-            (job(M::StaffPlace, None, &Action::StartPlacing))
-            (job(M::StaffRecall, Some(to_recall), &Action::StartRecall))
+            @if role == StaffRole::Courier {
+                (job(M::StaffClear, Some(to_clear), &Action::StartClearing))
+                (job(M::StaffPlace, None, &Action::StartPlacing))
+                (job(M::StaffRecall, Some(to_recall), &Action::StartRecall))
+            }
             (job(M::StaffInspect, Some(unconfirmed), &Action::StartInspection))
             (job(M::StaffProve, Some(to_prove), &Action::StartProving))
+            @if role == StaffRole::Technician {
+                (job(M::Commissioning, (rewired > 0).then_some(rewired), &Action::ShowCommissioning))
+            }
             (job(M::StaffLookUp, None, &Action::StartLookUp))
         }
         (actions(&finish(page, Look::Plain)))

@@ -1,18 +1,15 @@
 //! The technician's page: every compartment, with what may be done to each.
 
-use std::collections::BTreeSet;
-
 use maud::{Markup, html};
-use office_protocol::BoardId;
 use office_protocol::event::WithdrawReason;
 
 use super::messages::Message as M;
 use super::page::{actions, finish};
 use super::parts::{Look, Page, Sheet, button};
-use crate::cabinet::screen::{Action, CompartmentRow};
+use crate::cabinet::screen::{Action, BoardRow, CompartmentRow};
 
-pub(super) fn compartments(page: &Page<'_>, rows: &[CompartmentRow]) -> Markup {
-    let replacing = replacing(page, rows);
+pub(super) fn compartments(page: &Page<'_>, rows: &[CompartmentRow], boards: &[BoardRow]) -> Markup {
+    let replacing = replacing(page, boards);
     html! {
         h1 { (page.say(M::Compartments)) }
         div.grid {
@@ -34,11 +31,10 @@ pub(super) fn compartments(page: &Page<'_>, rows: &[CompartmentRow]) -> Markup {
 }
 
 /// Which board another one hangs in place of.
-fn replacing(page: &Page<'_>, rows: &[CompartmentRow]) -> Sheet {
-    let boards: BTreeSet<BoardId> = rows.iter().filter_map(|row| row.board).collect();
+fn replacing(page: &Page<'_>, boards: &[BoardRow]) -> Sheet {
     let choices = html! {
-        @for board in boards {
-            (button(Look::Tile, page.fill(M::BoardCalled, board), &Action::ReplaceBoard { board }))
+        @for row in boards {
+            (button(Look::Tile, board(page, row), &Action::ReplaceBoard { board: row.board }))
         }
     };
     page.sheet(
@@ -48,6 +44,22 @@ fn replacing(page: &Page<'_>, rows: &[CompartmentRow]) -> Sheet {
         M::ReplaceBoardWhich,
         &choices,
     )
+}
+
+/// What a board is called, and whether anybody at its cable can open its doors.
+pub(super) fn board(page: &Page<'_>, row: &BoardRow) -> String {
+    let wire = if row.protected {
+        M::WireProtected
+    } else {
+        M::WireUnprotected
+    };
+    let lost = if row.lost {
+        format!(" · {}", page.say(M::StateUnreachable))
+    } else {
+        String::new()
+    };
+    let (name, wire) = (page.fill(M::BoardCalled, row.board), page.say(wire));
+    format!("{name} · {wire}{lost}")
 }
 
 /// The worst that is known of it, and whether it stands open.

@@ -89,6 +89,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
             "start-recall",
             "start-inspection",
             "start-proving",
+            "show-commissioning",
             "start-look-up",
             "done",
         ],
@@ -104,6 +105,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
             "replace-board",
             "done",
         ],
+        Screen::Commissioning(_) => &["write-wiring", "keep-report", "done"],
         Screen::LookUp { .. } | Screen::History { .. } => &["look-up", "back"],
         Screen::MoreTime => &["more-time", "done"],
     }
@@ -228,6 +230,7 @@ fn what_others_wrote_is_only_ever_text() {
             | Screen::WhichDoor { .. }
             | Screen::WhatIsInside { .. }
             | Screen::Compartments { .. }
+            | Screen::Commissioning(_)
             | Screen::LookUp { .. }
             | Screen::History { .. }
             | Screen::MoreTime

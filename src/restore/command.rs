@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &Restore) -> Result<(), Failure> {
         key: SigningKey::from_secret(&enrolment.code_key.secret()),
         root: bundle.root.clone(),
         layout: settings.compartments.clone(),
+        protected: settings.layout.secure_boards().collect(),
         items: std::collections::BTreeMap::new(),
     };
     let moment = clock.moment().map_err(|error| Failure::new(71, error))?;

@@ -126,7 +126,7 @@ fn an_unknown_family_lists_the_known_ones() {
 #[test]
 fn found_wiring_changes_its_own_values_and_nothing_else() {
     use super::wiring::{NewBoard, rewired, with_boards};
-    use office_protocol::event::Wiring;
+    use office_protocol::event::{Size, Wiring};
     let text = include_str!("../../config/lockerd.toml");
     let wiring = |channel, inverted| Wiring {
         board: BoardId(1),
@@ -165,10 +165,40 @@ fn found_wiring_changes_its_own_values_and_nothing_else() {
         address: 2,
         channels: 8,
     };
-    let more = with_boards(text, &[new], 25);
+    let more = with_boards(text, &[new], 25, &[(CompartmentId(26), Size::Large)].into());
     assert!(more.starts_with(text.trim_end()));
-    assert_eq!(
-        Settings::parse("more.toml", &more).unwrap().compartments.len(),
-        32
-    );
+    let more = Settings::parse("more.toml", &more).unwrap().compartments;
+    assert_eq!((more.len(), more[25].size), (32, Size::Large));
+}
+
+#[test]
+fn found_wiring_takes_the_files_place_with_its_rights_and_the_one_before_stays_beside_it() {
+    use super::wiring::{NotWritten, write_found};
+    use office_protocol::event::Wiring;
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("lockerd.toml");
+    let text = include_str!("../../config/lockerd.toml");
+    std::fs::write(&file, text).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let wiring = |channel| Wiring {
+        board: BoardId(1),
+        channel,
+        inverted: false,
+    };
+    // Door 1 was seen to have lock 3, so whoever had that gets lock 1.
+    write_found(&file, &[(CompartmentId(1), wiring(3))].into()).unwrap();
+    let settings = Settings::load(&file).unwrap();
+    let channel = |index: usize| settings.compartments[index].wiring.unwrap().channel;
+    assert_eq!((channel(0), channel(1), channel(2)), (3, 2, 1));
+    let rights = std::fs::metadata(&file).unwrap().permissions();
+    assert_eq!(rights.mode() & 0o777, 0o640);
+    let old = directory.path().join("lockerd.toml.old");
+    assert_eq!(std::fs::read_to_string(old).unwrap(), text);
+
+    let mistaken = text.replace("keep-days", "keep-day");
+    std::fs::write(&file, &mistaken).unwrap();
+    let refused = write_found(&file, &[(CompartmentId(1), wiring(3))].into()).unwrap_err();
+    assert!(matches!(refused, NotWritten::Unusable(_)), "{refused}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), mistaken);
 }

@@ -3,14 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::fs::{File, Metadata};
+use std::io::{self, Write as _};
 use std::ops::Range;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::{Path, PathBuf};
 
-use office_protocol::event::Wiring;
+use office_protocol::event::{CompartmentLayout, Size, Wiring};
 use office_protocol::{BoardId, CompartmentId, PortName};
 use serde::Deserialize;
+use thiserror::Error;
 use toml::Spanned;
+
+use super::{Settings, SettingsError};
 
 /// A board that is to be added.
 #[derive(Debug, Clone)]
@@ -24,6 +29,9 @@ pub struct NewBoard {
     /// How many locks it has.
     pub channels: u8,
 }
+
+/// How large compartments are, by the numbers on their doors.
+pub type Sizes = BTreeMap<CompartmentId, Size>;
 
 #[derive(Deserialize)]
 struct Tables {
@@ -48,8 +56,9 @@ struct Compartment {
     inverted: Option<Spanned<bool>>,
 }
 
-/// The text with these boards at its end, and a small compartment for each of their locks, numbered from `first` on.
-pub fn with_boards(text: &str, boards: &[NewBoard], first: u16) -> String {
+/// The text with these boards at its end, and a compartment for each of their locks, numbered from `first` on. One whose size nobody
+/// has said is small.
+pub fn with_boards(text: &str, boards: &[NewBoard], first: u16, sizes: &Sizes) -> String {
     let mut text = text.trim_end().to_owned();
     let mut number = first;
     for board in boards {
@@ -64,9 +73,14 @@ pub fn with_boards(text: &str, boards: &[NewBoard], first: u16) -> String {
             "\n\n[[board]]\nid = {id}\nport = \"{port}\"\naddress = {address}\nchannels = {channels}\n"
         );
         for channel in 1..=*channels {
+            let size = match sizes.get(&CompartmentId(number)) {
+                None | Some(Size::Small) => "small",
+                Some(Size::Medium) => "medium",
+                Some(Size::Large) => "large",
+            };
             let _infallible = write!(
                 text,
-                "\n[[compartment]]\nid = {number}\nboard = {id}\nchannel = {channel}\nsize = \"small\"\nreachable = false\n"
+                "\n[[compartment]]\nid = {number}\nboard = {id}\nchannel = {channel}\nsize = \"{size}\"\nreachable = false\n"
             );
             number = number.saturating_add(1);
         }
@@ -75,7 +89,7 @@ pub fn with_boards(text: &str, boards: &[NewBoard], first: u16) -> String {
 }
 
 /// The text with another wiring of these compartments; none where it is not written in a way that can be changed here.
-pub fn rewired(text: &str, found: &BTreeMap<CompartmentId, Wiring>) -> Option<String> {
+pub(super) fn rewired(text: &str, found: &BTreeMap<CompartmentId, Wiring>) -> Option<String> {
     let tables: Tables = toml::from_str(text).ok()?;
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for place in &tables.compartments {
@@ -105,16 +119,121 @@ pub fn rewired(text: &str, found: &BTreeMap<CompartmentId, Wiring>) -> Option<St
     Some(text)
 }
 
-/// Puts a settings file in the place of another, with its rights: whole or not at all.
+/// All wiring with what was found in it: who had a lock before gets the one that is free now.
+fn exchanged(
+    compartments: &[CompartmentLayout],
+    found: &BTreeMap<CompartmentId, Wiring>,
+) -> BTreeMap<CompartmentId, Wiring> {
+    let built = compartments.iter();
+    let mut all: BTreeMap<CompartmentId, Wiring> = built
+        .filter_map(|place| Some((place.id, place.wiring?)))
+        .collect();
+    for (door, wiring) in found {
+        let lock = |of: &Wiring| (of.board, of.channel);
+        let before = all.insert(*door, *wiring);
+        let other = all
+            .iter_mut()
+            .find(|(id, has)| *id != door && lock(has) == lock(wiring));
+        if let (Some((_, has)), Some(before)) = (other, before) {
+            *has = before;
+        }
+    }
+    all
+}
+
+/// A settings file that stays as it is.
+#[derive(Debug, Error)]
+pub enum NotWritten {
+    /// The file or its directory cannot be read or written.
+    #[error("{file}: {source}; {}", advice(source))]
+    Disk {
+        /// Which.
+        file: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// What would be written cannot be used.
+    #[error(transparent)]
+    Unusable(#[from] SettingsError),
+    /// Its tables are written in another way than line by line.
+    #[error("{0}: write the [[compartment]] tables line by line")]
+    Inline(String),
+}
+
+fn advice(source: &io::Error) -> &'static str {
+    if is_forbidden(source) {
+        "let lockerd write this file and its directory"
+    } else {
+        "check the disk"
+    }
+}
+
+/// Whether it is the right to write that is missing, and not the disk that fails.
+pub fn is_forbidden(source: &io::Error) -> bool {
+    matches!(
+        source.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// Reads a settings file as it is now.
 ///
 /// # Errors
-/// What the disk says.
-pub fn keep(path: &Path, text: &str) -> std::io::Result<()> {
+/// [`NotWritten::Disk`].
+pub fn read(path: &Path) -> Result<String, NotWritten> {
+    std::fs::read_to_string(path).map_err(|source| not_on_disk(path, source))
+}
+
+/// Writes into a settings file which lock was found behind which door, as it counts from the next start on.
+///
+/// # Errors
+/// [`NotWritten`]; the file is as it was.
+pub fn write_found(path: &Path, found: &BTreeMap<CompartmentId, Wiring>) -> Result<(), NotWritten> {
+    let text = read(path)?;
+    let file = path.display().to_string();
+    let settings = Settings::parse(&file, &text)?;
+    let text = rewired(&text, &exchanged(&settings.compartments, found)).ok_or(NotWritten::Inline(file))?;
+    keep(path, &text)
+}
+
+/// Puts another text in a settings file's place, with its rights: only what can be used, whole or not at all. The one before is kept
+/// beside it, as `.old`.
+///
+/// # Errors
+/// [`NotWritten`]; the file is as it was.
+pub fn keep(path: &Path, text: &str) -> Result<(), NotWritten> {
+    Settings::parse(&path.display().to_string(), text)?;
+    exchange(path, text).map_err(|source| not_on_disk(path, source))
+}
+
+fn exchange(path: &Path, text: &str) -> io::Result<()> {
     let path = std::fs::canonicalize(path)?;
-    let aside = path.with_extension("toml.new");
-    let mut file = std::fs::File::create(&aside)?;
-    file.set_permissions(std::fs::metadata(&path)?.permissions())?;
-    file.write_all(text.as_bytes())?;
+    let rights = std::fs::metadata(&path)?;
+    write(&beside(&path, ".old"), &std::fs::read(&path)?, &rights)?;
+    write(&path, text.as_bytes(), &rights)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Written aside, synced, renamed, the name synced.
+fn write(path: &Path, bytes: &[u8], rights: &Metadata) -> io::Result<()> {
+    let aside = beside(path, ".new");
+    let mut file = File::create(&aside)?;
+    file.set_permissions(rights.permissions())?;
+    let _only_root_may = chown(&aside, Some(rights.uid()), Some(rights.gid()));
+    file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&aside, &path)
+    std::fs::rename(&aside, path)?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+}
+
+fn not_on_disk(path: &Path, source: io::Error) -> NotWritten {
+    NotWritten::Disk {
+        file: path.display().to_string(),
+        source,
+    }
 }

@@ -68,6 +68,7 @@ pub fn commission(config: &Path, technician: Technician<'_>) -> Result<(), NotCo
         key: SigningKey::from_secret(&enrolment.code_key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments,
+        protected: settings.layout.secure_boards().collect(),
         items: [].into(),
     };
     let run = Run {

@@ -49,6 +49,7 @@ impl Cabinet {
             key: SigningKey::from_secret(&[7; 32]),
             root: SigningKey::from_secret(&[8; 32]).verifying_key(),
             layout: (1..=4).map(place).collect(),
+            protected: std::collections::BTreeSet::new(),
             items: [("birth".parse().unwrap(), Size::Small)].into(),
         };
         let run = Run {

@@ -159,6 +159,12 @@ pub enum Action {
         /// Which.
         compartment: CompartmentId,
     },
+    /// Technician: how far the commissioning is.
+    ShowCommissioning,
+    /// Technician: write the wiring that was found into the settings.
+    WriteWiring,
+    /// Technician: keep a signed report.
+    KeepReport,
     /// Technician: another board hangs there now.
     ReplaceBoard {
         /// In whose place.

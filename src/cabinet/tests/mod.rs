@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod collecting;
+mod commissioning;
 mod handing_in;
 mod monkey;
 mod office;
@@ -64,6 +65,7 @@ pub(super) fn config() -> Config {
         key: SigningKey::from_secret(&[7; 32]),
         root: root().verifying_key(),
         layout: (1..=6).map(layout).collect(),
+        protected: [BoardId(2)].into(),
         items: [("birth".parse().unwrap(), Size::Small)].into(),
     }
 }

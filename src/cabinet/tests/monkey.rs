@@ -74,6 +74,11 @@ fn action(dice: &mut impl Rng, digits: &[String]) -> Action {
             reason: WithdrawReason::Dirty,
         },
         Action::ReturnToService { compartment },
+        Action::StartProving,
+        Action::OpenedDoor { compartment },
+        Action::ShowCommissioning,
+        Action::WriteWiring,
+        Action::KeepReport,
         Action::StartLookUp,
         Action::LookUp {
             about: office_protocol::event::Subject::Compartment(compartment),

@@ -4,7 +4,10 @@ use office_protocol::event::{Size, StaffRole, Subject, VisitPurpose, WithdrawRea
 use office_protocol::{BoardId, CompartmentId};
 
 use super::{NOW, id, time, work};
-use crate::cabinet::screen::{CompartmentRow, LabelProblem, RoundRow, Screen};
+use crate::cabinet::screen::{
+    BoardRow, Commissioning, CompartmentRow, LabelProblem, RoundRow, Screen, Writing,
+};
+use crate::cabinet::vocabulary::Unwritten;
 
 pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
     let wait_until = Some(NOW.plus_millis(38_000));
@@ -35,6 +38,7 @@ pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
             to_recall: 2,
             unconfirmed: 1,
             to_prove: 3,
+            rewired: 2,
             free: [9, 4, 2],
         };
         add(&format!("staff-{name}"), screen);
@@ -107,14 +111,72 @@ pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
         withdrawn: (n > 10)
             .then(|| reasons.get(usize::from(n - 11)).copied())
             .flatten(),
-        board: Some(BoardId(n / 13 + 1)),
         proven: n % 7 != 0,
         unreachable: n == 5,
     });
-    add("compartments", Screen::Compartments { rows: rows.collect() });
+    let (rows, boards) = (rows.collect(), boards());
+    add("compartments", Screen::Compartments { rows, boards });
     add("out-of-service", Screen::OutOfService);
+    commissioning(add);
     let compartments = (1..=24).map(CompartmentId).collect();
     add("look-up", Screen::LookUp { compartments });
     let about = Subject::Compartment(CompartmentId(17));
     add("history", Screen::History { about });
+}
+
+fn boards() -> Vec<BoardRow> {
+    let row = |n: u16| BoardRow {
+        board: BoardId(n),
+        protected: n == 2,
+        lost: n == 3,
+    };
+    (1..=3).map(row).collect()
+}
+
+fn commissioning(add: &mut impl FnMut(&str, Screen)) {
+    let found = Commissioning {
+        doors: 24,
+        open: [3, 9, 20].map(CompartmentId).into(),
+        rewired: [1, 2, 17].map(CompartmentId).into(),
+        boards: boards(),
+        wiring: None,
+        report: None,
+    };
+    let file = "/var/lib/lockerd/commissioning/report-4711.txt";
+    let done = Commissioning {
+        open: Vec::new(),
+        rewired: Vec::new(),
+        report: Some(Writing::Written(file.into())),
+        ..found.clone()
+    };
+    let writing = |wiring| Commissioning {
+        wiring: Some(wiring),
+        ..found.clone()
+    };
+    let protected = Unwritten::Protected {
+        path: "/etc/lockerd/lockerd.toml".into(),
+    };
+    let unusable = Unwritten::Unusable {
+        problem:
+            "/etc/lockerd/lockerd.toml:12:1: unknown field `famly`, expected one of `name`, `path`, `family`"
+                .into(),
+    };
+    let failed = Unwritten::Failed {
+        problem: "/var/lib/lockerd: no space left on device".into(),
+    };
+    let lost = Commissioning {
+        report: Some(Writing::Not(failed)),
+        ..found.clone()
+    };
+    for (name, at) in [
+        ("written", writing(Writing::Written(()))),
+        ("begun", writing(Writing::Begun)),
+        ("protected", writing(Writing::Not(protected))),
+        ("unusable", writing(Writing::Not(unusable))),
+        ("no-report", lost),
+        ("found", found),
+        ("done", done),
+    ] {
+        add(&format!("commissioning-{name}"), Screen::Commissioning(at));
+    }
 }

@@ -38,6 +38,7 @@ pub(crate) fn told(place: &Place, start: u64) -> (Disks, Config, Run) {
         key: SigningKey::from_secret(&enrolment.code_key.secret()),
         root: enrolment.bundle.root.clone(),
         layout: settings.compartments,
+        protected: settings.layout.secure_boards().collect(),
         items: items.map(|item| (item.code().clone(), item.size)).collect(),
     };
     let run = Run {

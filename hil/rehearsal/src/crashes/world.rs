@@ -113,6 +113,7 @@ impl World {
                     }),
                 })
                 .collect(),
+            protected: std::collections::BTreeSet::new(),
             items: std::collections::BTreeMap::new(),
         }
     }

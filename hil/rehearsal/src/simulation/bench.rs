@@ -45,7 +45,8 @@ pub(super) struct Bench {
     broken: BTreeSet<CompartmentId>,
     family: Family,
     seed: u64,
-    inverted: Vec<u64>,
+    /// Which switches are of the other kind, board by board, as far as the settings say.
+    told: Vec<u64>,
     boards: u8,
     channels: u8,
     pulses: BTreeMap<CompartmentId, u32>,
@@ -60,6 +61,8 @@ pub(super) struct Build {
     pub(super) channels: u8,
     /// Whether bytes go over a bus.
     pub(super) wired: bool,
+    /// Whether the settings say which switches are of the other kind, before a technician has found that out.
+    pub(super) told: bool,
 }
 
 /// Bits a second on the lock bus.
@@ -90,6 +93,7 @@ impl Bench {
             boards,
             channels,
             wired,
+            told,
         } = build;
         let inverted: Vec<u64> = (0..boards)
             .map(|_| if dice.percent(30) { dice.number() & 0xFF } else { 0 })
@@ -122,7 +126,11 @@ impl Bench {
             broken: BTreeSet::new(),
             family,
             seed,
-            inverted,
+            told: if told {
+                inverted
+            } else {
+                vec![0; usize::from(boards)]
+            },
             boards,
             channels,
             pulses: BTreeMap::new(),
@@ -144,6 +152,12 @@ impl Bench {
                 )
             })
             .collect()
+    }
+
+    /// The boards whose protocol is authenticated: all or none.
+    pub(super) fn protected(&self) -> BTreeSet<BoardId> {
+        let all = (1..=self.boards).map(|number| BoardId(u16::from(number)));
+        all.filter(|_| self.family.profile().protected).collect()
     }
 
     /// Half of them small, a quarter each medium and large; every third out of reach. A version before commissioning does not say
@@ -168,8 +182,22 @@ impl Bench {
         self.places.iter().map(built).collect()
     }
 
+    /// As the settings say.
     fn is_inverted(&self, board: Board, channel: Channel) -> bool {
-        self.inverted[usize::from(board.0) - 1] & channel.bit() != 0
+        self.told[usize::from(board.0) - 1] & channel.bit() != 0
+    }
+
+    /// What a technician has found goes into the settings; locks are where the settings say.
+    pub(super) fn write_settings(&mut self, found: &BTreeMap<CompartmentId, Wiring>) {
+        for (compartment, wiring) in found {
+            let (board, channel) = self.places[compartment];
+            let told = &mut self.told[usize::from(board.0) - 1];
+            *told = if wiring.inverted {
+                *told | channel.bit()
+            } else {
+                *told & !channel.bit()
+            };
+        }
     }
 
     /// The same wiring as the daemon's settings say it.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lockerd::cabinet::screen::{LabelProblem, ScanProblem, Screen, Trouble};
-use lockerd::cabinet::vocabulary::Effect;
+use lockerd::cabinet::screen::{LabelProblem, ScanProblem, Screen, Trouble, Writing};
+use lockerd::cabinet::vocabulary::{Effect, Unwritten};
 use office::intake::Rejection;
 use office_protocol::document::DocumentRefusal;
 use office_protocol::event::{Alarm, PassRefusal, UnlockFailure};
@@ -61,6 +61,8 @@ known! {
         Effect::Unlock { .. } => "effect: unlock",
         Effect::Reply(_) => "effect: reply",
         Effect::StoreDocument { .. } => "effect: store-document",
+        Effect::WriteWiring { .. } => "effect: write-wiring",
+        Effect::KeepReport { .. } => "effect: keep-report",
         Effect::Restart => "effect: restart",
     }
 
@@ -115,6 +117,13 @@ known! {
         Trouble::Full => "sorry: full",
         Trouble::DoorLeftOpen => "sorry: door-left-open",
         Trouble::TooManyUnverified => "sorry: too-many-unverified",
+    }
+
+    /// Why a file was not written.
+    unwritten(Unwritten) UNWRITTEN {
+        Unwritten::Protected { .. } => "not written: protected",
+        Unwritten::Unusable { .. } => "not written: unusable",
+        Unwritten::Failed { .. } => "not written: failed",
     }
 
     /// Why a lock did not open.
@@ -194,6 +203,7 @@ impl Coverage {
             SCANS,
             LABELS,
             TROUBLES,
+            UNWRITTEN,
             UNLOCKS,
             DOCUMENTS,
             REJECTIONS,
@@ -251,6 +261,11 @@ impl Coverage {
                 refused: Some(problem),
                 ..
             } => self.saw(label(problem)),
+            Screen::Commissioning(at) => {
+                if let Some(Writing::Not(why)) = &at.wiring {
+                    self.saw(unwritten(why));
+                }
+            }
             Screen::Sorry { trouble: what, .. } => self.saw(trouble(what)),
             _ => {}
         }

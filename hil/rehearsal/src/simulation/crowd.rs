@@ -38,6 +38,8 @@ pub(super) struct Crowd {
     mistakes: u64,
     /// Nobody has been here yet, and somebody must prove the locks first.
     unproven: bool,
+    /// Technicians sign a report: where they find what the settings do not say.
+    reports: bool,
 }
 
 impl Crowd {
@@ -49,6 +51,7 @@ impl Crowd {
             quiet_ms: swarm.quiet_ms,
             mistakes: swarm.mistakes,
             unproven: !swarm.served,
+            reports: !swarm.build.told,
             dice: Dice::new(seed, 4),
             at_screen: None,
             acts_at: 0,
@@ -157,9 +160,8 @@ impl Crowd {
     fn technician(&mut self, wall: Timestamp, office: &mut Office) -> Option<Errand> {
         let credential = office.staff_pass(StaffRole::Technician, wall)?;
         let (withdraws, replaces) = (self.dice.percent(40), self.dice.percent(15));
-        Some(Errand::Technician(Technician::new(
-            credential, withdraws, replaces,
-        )))
+        let technician = Technician::new(credential, withdraws, replaces, self.reports);
+        Some(Errand::Technician(technician))
     }
 
     /// What is wrong with a pass, if anything.

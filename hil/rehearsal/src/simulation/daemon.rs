@@ -139,6 +139,7 @@ fn config(identity: &Identity, office: &Office, bench: &Bench, before_commission
         key: SigningKey::from_secret(&identity.secret),
         root: office.root(),
         layout: bench.compartment_layout(before_commissioning),
+        protected: bench.protected(),
         items: ITEMS
             .iter()
             .filter_map(|(item, size)| Some((item.parse().ok()?, *size)))

@@ -28,7 +28,7 @@ pub(super) fn next_citizen_is_served(world: &mut World) -> Lawful {
             )?;
         }
         if let Some(credential) = world.office.staff_pass(StaffRole::Technician, wall) {
-            let errand = Errand::Technician(Technician::new(credential, false, false));
+            let errand = Errand::Technician(Technician::new(credential, false, false, false));
             send(world, errand, "the last technician")?;
         }
     }

@@ -89,8 +89,9 @@ impl Swarm {
             boards: u8::try_from(dice.between(1, 2)).unwrap_or(1),
             channels: u8::try_from(dice.between(4, 8)).unwrap_or(4),
             wired: true,
+            told: true,
         };
-        Self {
+        let mut swarm = Self {
             build,
             people: some(dice, &people, 20),
             careful: *dice.pick(&[20, 60, 60, 90, 100]).unwrap_or(&60),
@@ -112,7 +113,9 @@ impl Swarm {
             disk_bytes: *dice
                 .pick(&[1 << 20, 8 << 20, 8 << 20, 64 << 20])
                 .unwrap_or(&(8 << 20)),
-        }
+        };
+        swarm.build.told = swarm.served || Dice::new(seed, 9).percent(30);
+        swarm
     }
 
     /// An ordinary day: a cabinet of 24 compartments where nothing breaks, everybody is careful, and somebody comes about every
@@ -123,6 +126,7 @@ impl Swarm {
                 boards: 1,
                 channels: 24,
                 wired,
+                told: true,
             },
             people: vec![(Kind::DropOff, 4), (Kind::Collect, 4), (Kind::Courier, 1)],
             careful: 100,

@@ -115,6 +115,7 @@ fn full_cabinet(codes: usize, dice: &mut Dice) -> Cabinet {
         key: SigningKey::from_secret(&dice.bytes()),
         root: SigningKey::from_secret(&dice.bytes()).verifying_key(),
         layout: (1..=count).map(built).collect(),
+        protected: std::collections::BTreeSet::new(),
         items: BTreeMap::new(),
     };
     let mut ledger = Ledger::default();

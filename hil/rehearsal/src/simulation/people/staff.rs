@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use hardware::Hand;
-use lockerd::cabinet::screen::{Action, DoorWork, Screen};
+use lockerd::cabinet::screen::{Action, Commissioning, DoorWork, Screen, Writing};
 use office_protocol::event::{Complaint, Size, VisitPurpose, WithdrawReason};
 
 use super::{Move, Sight, is_it_open, pull, say_closed, take_out, unfit};
@@ -187,17 +187,27 @@ pub(in crate::simulation) struct Technician {
     replaces: bool,
     seen: BTreeSet<u16>,
     withdraws: bool,
+    /// How often they try to have the wiring written that they found.
+    writes: u8,
+    reports: bool,
     tried: u8,
 }
 
 impl Technician {
-    pub(in crate::simulation) fn new(credential: String, withdraws: bool, replaces: bool) -> Self {
+    pub(in crate::simulation) fn new(
+        credential: String,
+        withdraws: bool,
+        replaces: bool,
+        reports: bool,
+    ) -> Self {
         Self {
             credential,
             proved: false,
             replaces,
             seen: BTreeSet::new(),
             withdraws,
+            writes: 4,
+            reports,
             tried: 0,
         }
     }
@@ -223,11 +233,15 @@ impl Technician {
             Screen::Round { rows, .. } if rows.is_empty() => Move::Tap(Action::EndRound),
             Screen::Round { .. } => Move::Tap(Action::OpenNext),
             Screen::WhichDoor { work, .. } => which_door(work, sight),
+            Screen::StaffHome { rewired, .. } if self.reports || (*rewired > 0 && self.writes > 0) => {
+                Move::Tap(Action::ShowCommissioning)
+            }
+            Screen::Commissioning(at) => self.commission(at),
             Screen::StaffHome { .. } if self.tried > 8 => Move::Tap(Action::Done),
             Screen::StaffHome { .. } => Move::Tap(Action::StartInspection),
-            Screen::Compartments { rows } => {
+            Screen::Compartments { rows, boards } => {
                 if std::mem::take(&mut self.replaces)
-                    && let Some(board) = rows.first().and_then(|row| row.board)
+                    && let Some(board) = boards.first().map(|row| row.board)
                 {
                     self.proved = false;
                     return Some(Move::Tap(Action::ReplaceBoard { board }));
@@ -278,6 +292,22 @@ impl Technician {
             Screen::Done { .. } | Screen::Sorry { .. } | Screen::ScanProblem(_) => Move::Tap(Action::Done),
             _ => return None,
         })
+    }
+}
+
+impl Technician {
+    fn commission(&mut self, at: &Commissioning) -> Move {
+        let written = matches!(at.wiring, Some(Writing::Written(())));
+        if matches!(at.report, Some(Writing::Begun)) || matches!(at.wiring, Some(Writing::Begun)) {
+            Move::Wait
+        } else if std::mem::take(&mut self.reports) {
+            Move::Tap(Action::KeepReport)
+        } else if !written && !at.rewired.is_empty() && self.writes > 0 {
+            self.writes -= 1;
+            Move::Tap(Action::WriteWiring)
+        } else {
+            Move::Tap(Action::Done)
+        }
     }
 }
 

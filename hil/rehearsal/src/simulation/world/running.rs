@@ -7,7 +7,9 @@ use lockerd::boards::Work;
 use lockerd::boards::layout::PortIndex;
 use lockerd::boards::master::{BusAction, BusInput};
 use lockerd::cabinet::screen::Action;
-use lockerd::cabinet::vocabulary::{Dice as StepDice, Effect, Input, Moment, Monotonic, UnlockOutcome};
+use lockerd::cabinet::vocabulary::{
+    Dice as StepDice, Effect, Input, Moment, Monotonic, UnlockOutcome, Unwritten,
+};
 use lockerd::documents;
 use office_protocol::document::DocumentName;
 use office_protocol::{CompartmentId, Digest, Purpose, Seq, Signed, SigningKey, Start};
@@ -241,10 +243,35 @@ impl World {
                 Ok(())
             }
             Effect::StoreDocument { .. } => Ok(()),
+            Effect::WriteWiring { found } => {
+                let outcome = self.may_write();
+                if outcome.is_ok() {
+                    self.bench.write_settings(&found);
+                }
+                self.input(Input::WiringWritten(outcome));
+                Ok(())
+            }
+            Effect::KeepReport { name, .. } => {
+                let outcome = self.may_write().map(|()| name.into());
+                self.input(Input::ReportKept(outcome));
+                Ok(())
+            }
             Effect::Restart => {
                 self.fall("asked to restart", Some(1_000));
                 Ok(())
             }
+        }
+    }
+
+    /// While things break, a file is often not written.
+    fn may_write(&mut self) -> Result<(), Unwritten> {
+        let breaks = self.next_fault.is_some() && self.fault_dice.percent(50);
+        let (path, problem) = ("settings".into(), "for a reason".into());
+        match self.fault_dice.below(3) {
+            _ if !breaks => Ok(()),
+            0 => Err(Unwritten::Protected { path }),
+            1 => Err(Unwritten::Unusable { problem }),
+            _ => Err(Unwritten::Failed { problem }),
         }
     }
 

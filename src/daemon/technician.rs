@@ -1,0 +1,56 @@
+//! What a technician at the screen has written: the wiring that was found into the settings, a report beside the journal.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use office_protocol::event::Wiring;
+use office_protocol::{CompartmentId, Signed};
+
+use crate::cabinet::vocabulary::{Input, Unwritten};
+use crate::commission::report;
+use crate::settings::wiring::{self, NotWritten};
+
+/// Where that goes.
+pub(super) struct Files {
+    /// The settings.
+    pub(super) settings: PathBuf,
+    /// Where the journal's directory is.
+    pub(super) directory: PathBuf,
+}
+
+/// The new wiring counts from the next start on.
+pub(super) fn write_wiring(settings: &Path, found: &BTreeMap<CompartmentId, Wiring>) -> Input {
+    let written = wiring::write_found(settings, found);
+    if let Err(error) = &written {
+        tracing::warn!(%error, "the wiring is not in the settings");
+    } else {
+        tracing::info!(settings = %settings.display(), doors = found.len(), "the wiring is in the settings");
+    }
+    Input::WiringWritten(written.map_err(|error| match error {
+        NotWritten::Disk { file, source } => unwritten(&file, &source),
+        NotWritten::Unusable(_) | NotWritten::Inline(_) => Unwritten::Unusable {
+            problem: error.to_string().into(),
+        },
+    }))
+}
+
+pub(super) fn keep_report(directory: &Path, name: &str, signed: &Signed) -> Input {
+    let kept = report::keep(directory, name, signed);
+    if let Err(error) = &kept {
+        tracing::warn!(%error, directory = %directory.display(), "the report is not kept");
+    }
+    Input::ReportKept(match kept {
+        Ok(file) => Ok(file.display().to_string().into()),
+        Err(error) => Err(unwritten(&directory.display().to_string(), &error)),
+    })
+}
+
+fn unwritten(path: &str, source: &io::Error) -> Unwritten {
+    if wiring::is_forbidden(source) {
+        Unwritten::Protected { path: path.into() }
+    } else {
+        let problem = format!("{path}: {source}").into();
+        Unwritten::Failed { problem }
+    }
+}
