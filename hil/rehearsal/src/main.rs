@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use rehearsal::{attack, bench, broker, constant_time, crashes, demo, processes, simulation};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// The whole locker system on one machine
 #[derive(Debug, Parser)]
@@ -43,15 +45,16 @@ fn main() -> ExitCode {
     let command = Arguments::parse_from(hardware::typed_after_an_alias(std::env::args_os())).command;
     // What is damaged on purpose needs no warning.
     let level = if matches!(command, Command::Crashes(_)) {
-        "off"
+        LevelFilter::OFF
     } else {
-        "warn"
+        LevelFilter::WARN
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let asked = std::env::var("RUST_LOG").ok();
+    let filter = asked
+        .and_then(|asked| asked.parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(level));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(lines).with(filter).init();
     match command {
         Command::Demo(arguments) => on_runtime(demo::run(arguments)),
         Command::Attack(arguments) => attack::command(&arguments),

@@ -168,6 +168,8 @@ fn pairs(told: &[(String, i64)], first: &str, second: &str) -> Vec<f64> {
 }
 
 /// A cable between two pseudo-terminals, paced at the line's speed, until the process ends.
+///
+/// Each message comes whole when its last byte has passed: libosdp 3.2.9 gives its session up ("Invalid MAC") over one that comes in pieces.
 fn cable(one: &Path, other: &Path) {
     let paths = [one.to_owned(), other.to_owned()];
     let (ready, is_ready) = mpsc::channel();
@@ -188,7 +190,7 @@ fn cable(one: &Path, other: &Path) {
 async fn carry(one: &Terminal, other: &Terminal) {
     let start = Instant::now();
     let timer = Timer::new().unwrap();
-    let [mut there, mut back] = [Pace::new(BAUD, Grain::Bytes), Pace::new(BAUD, Grain::Bytes)];
+    let [mut there, mut back] = [Pace::new(BAUD, Grain::Frames), Pace::new(BAUD, Grain::Frames)];
     let (mut from_one, mut from_other) = ([0; 512], [0; 512]);
     loop {
         let due = [there.next_deadline(), back.next_deadline()]
