@@ -9,9 +9,6 @@ use clap::{Parser, Subcommand};
 use office_protocol::CabinetId;
 use office_protocol::enrolment::Identity;
 use thiserror::Error;
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::certificates::Issued;
 use crate::clock;
@@ -19,6 +16,7 @@ use crate::database::{Database, DatabaseError, Location, events};
 use crate::documents;
 use crate::history::{History, HistoryError};
 use crate::keys::{self, KeyStoreError, Keys, RotatedKey, write_secret};
+use crate::log;
 use crate::run::{self, RunError};
 use crate::settings::{Settings, SettingsError};
 
@@ -194,19 +192,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     };
-    let asked = std::env::var("RUST_LOG").ok();
-    let filter = asked.and_then(|asked| asked.parse().ok()).unwrap_or_else(|| {
-        Targets::new()
-            .with_default(LevelFilter::INFO)
-            .with_target("sqlx", LevelFilter::WARN)
-    });
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(false);
-    let log = tracing_subscriber::registry().with(lines).with(filter);
-    if log.try_init().is_err() {
-        eprintln!("office: another log is in use already");
-    }
+    log::begin();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
         .map_err(Failure::from)

@@ -17,6 +17,7 @@ pub mod intake;
 pub mod issuing;
 pub mod keys;
 pub mod limits;
+mod log;
 pub mod mqtt;
 pub mod page;
 pub mod qr;
