@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use office_protocol::event::{Damage as ReportedDamage, InvalidEvent};
-use office_protocol::{CompartmentId, Digest, Event, Seq, Signed, Start};
+use office_protocol::{CabinetId, CompartmentId, Digest, Event, Seq, Signed, Start, Tip};
 use thiserror::Error;
 
 use crate::cabinet::vocabulary::{Effect, Input, Moment, Monotonic, Recorded, Space, Startup};
@@ -18,8 +18,12 @@ use crate::journal::{
     self, Damage, Disk, Journal, JournalError, JournalReader, Opening, Options, Preparer, Record,
 };
 
+mod reported;
 #[cfg(test)]
 mod tests;
+
+/// Between two times that it is kept how far the office has the journal.
+const KEEP_EVERY_MS: u64 = 10_000;
 
 /// Why the engine cannot start or go on. All are fatal: say so on the screen, exit, restart, recover.
 #[derive(Debug, Error)]
@@ -76,8 +80,13 @@ pub struct Engine {
     cabinet: Cabinet,
     journal: Journal,
     documents: Arc<dyn Disk>,
+    id: CabinetId,
     keep_days: u32,
     acknowledged: Seq,
+    /// Up to where it is kept that the office has the journal.
+    kept: Seq,
+    /// When that may be written again.
+    keep_at: Monotonic,
     room: journal::Space,
     space: Space,
 }
@@ -96,11 +105,20 @@ impl Engine {
         run: Run,
         moment: &Moment,
     ) -> Result<(Self, Vec<Effect>), EngineError> {
-        let opening = Journal::open(disks.journal, options)?;
+        let mut opening = Journal::open(disks.journal, options)?;
+        let reported = reported::kept(&*disks.documents, &config.id);
+        let forgotten = reported.filter(|tip| tip.seq.0 > opening.last_seq);
+        if let Some(tip) = forgotten {
+            opening.was_as_long_as(tip.seq.0);
+        }
         for damage in &opening.damage {
             tracing::error!(%damage, "the journal is damaged");
         }
-        let recovered = Recovered::of(&opening, &config)?;
+        let mut recovered = Recovered::of(&opening, &config)?;
+        if let Some(tip) = forgotten {
+            // What is written now follows what the office has.
+            recovered.ledger.tip = tip;
+        }
         let checkpoint = recovered.ledger.to_checkpoint();
         let journal = opening.resume(&checkpoint, moment.wall.as_millis())?;
         let mut documents = documents::load_all(&*disks.documents);
@@ -119,11 +137,14 @@ impl Engine {
             documents,
         };
         let mut engine = Self {
+            id: config.id.clone(),
             cabinet: Cabinet::new(config, recovered.ledger),
             journal,
             documents: disks.documents,
             keep_days: run.keep_days,
             acknowledged: Seq::ZERO,
+            kept: reported.map_or(Seq::ZERO, |tip| tip.seq),
+            keep_at: Monotonic::default(),
             room: journal::Space::Plenty,
             space: Space::Plenty,
         };
@@ -146,6 +167,10 @@ impl Engine {
             if appended.wants_checkpoint {
                 self.roll(moment)?;
             }
+        }
+        // What is about to be acted on does not wait for it.
+        if step.effects.is_empty() {
+            self.keep_reported(moment.now);
         }
         Ok(self.keep_documents(step.effects))
     }
@@ -178,6 +203,27 @@ impl Engine {
         self.step(moment, input)
     }
 
+    fn has_to_keep(&self) -> bool {
+        self.acknowledged != Seq::ZERO && self.acknowledged != self.kept
+    }
+
+    /// Keeps how far the office has the journal, if that has changed, and not too often: flash wears out.
+    fn keep_reported(&mut self, now: Monotonic) {
+        if !self.has_to_keep() || now < self.keep_at {
+            return;
+        }
+        let seq = self.acknowledged;
+        self.keep_at = now.plus_millis(KEEP_EVERY_MS);
+        let Ok(Some(record)) = self.reader().record_at(seq.0) else {
+            return; // let go already, or not readable: what is kept is right, if not new
+        };
+        let hash = Digest::of(&record.event);
+        match reported::keep(&*self.documents, &self.id, Tip { seq, hash }) {
+            Ok(()) => self.kept = seq,
+            Err(error) => tracing::warn!(%error, "how far the office has the journal could not be kept"),
+        }
+    }
+
     /// The cabinet: its view, its state, its deadline.
     #[must_use]
     pub fn cabinet(&self) -> &Cabinet {
@@ -187,7 +233,11 @@ impl Engine {
     /// When [`Input::DeadlineReached`] is due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Monotonic> {
-        self.cabinet.next_deadline()
+        let keeping = self.has_to_keep().then_some(self.keep_at);
+        [self.cabinet.next_deadline(), keeping]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether the disk has room for an index.
@@ -249,6 +299,14 @@ impl Engine {
         };
         effects.into_iter().filter(keep).collect()
     }
+}
+
+/// For a journal that is made anew: how far the office had the one before says nothing about it.
+///
+/// # Errors
+/// The disk's.
+pub fn forget_reported(documents: &dyn Disk) -> std::io::Result<()> {
+    reported::forget(documents)
 }
 
 /// What the journal in a directory says, for looking at; empty where there is none.

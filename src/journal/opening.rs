@@ -167,6 +167,20 @@ impl Opening {
         }
     }
 
+    /// Somebody else knows that events up to here were there: those that are not are damage, and their numbers are not given again.
+    pub fn was_as_long_as(&mut self, seq: u64) {
+        if seq <= self.last_seq {
+            return;
+        }
+        self.damage.push(Damage::Missing {
+            segment: self.highest_id,
+            first_seq: self.last_seq + 1,
+            last_seq: seq,
+        });
+        self.last_seq = seq;
+        self.carried.clear(); // they do not end the journal any more
+    }
+
     /// Makes the recovered state durable in a new segment, and gives the journal that takes appends.
     ///
     /// `checkpoint` must include every record of this opening.

@@ -13,7 +13,8 @@ pub trait JournalView {
     /// The digest of one event's bytes, if the event, or the one after it, is kept.
     fn hash_at(&mut self, seq: Seq) -> Option<Digest>;
 
-    /// Events in order from the first that can be read at or after `from`; at least one if there is any.
+    /// Events from the first that can be read at or after `from`, each of which follows the one before it; at least one if there is
+    /// any.
     fn read(&mut self, from: Seq, events_max: usize, bytes_max: usize) -> Vec<Recorded>;
 }
 
@@ -32,7 +33,11 @@ impl JournalView for JournalReader {
 
     fn read(&mut self, from: Seq, events_max: usize, bytes_max: usize) -> Vec<Recorded> {
         let records = said(self.read_from(from.0, events_max, bytes_max)).unwrap_or_default();
-        records.into_iter().map(recorded).collect()
+        // Behind a gap another message begins: the office takes only what follows each other.
+        let first = records.first().map_or(0, |record| record.seq);
+        let follows = |(seq, record): &(u64, Record)| *seq == record.seq;
+        let unbroken = (first..).zip(records).take_while(follows);
+        unbroken.map(|(_, record)| recorded(record)).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cabinet::Config;
 use crate::clock::{self, Clock};
 use crate::command_line::{Configured, Failure};
 use crate::documents;
+use crate::engine;
 use crate::journal::RealDisk;
 use crate::secrets;
 use crate::settings::Settings;
@@ -71,10 +72,11 @@ pub(crate) fn run(arguments: &Restore) -> Result<(), Failure> {
         items: std::collections::BTreeMap::new(),
     };
     let moment = clock.moment().map_err(|error| Failure::new(71, error))?;
-    let restored = journal.fill(|disk| history.rebuild(disk, config, &moment))?;
-    // So that the first start knows whom to seal to; else it would wait for the office to send them.
     let documents =
         RealDisk::open(&settings.directory.join("documents")).map_err(|error| Failure::new(74, error))?;
+    engine::forget_reported(&documents).map_err(|error| Failure::new(74, error))?;
+    let restored = journal.fill(|disk| history.rebuild(disk, config, &moment))?;
+    // So that the first start knows whom to seal to; else it would wait for the office to send them.
     documents::store(&documents, DocumentName::Keys, &keys).map_err(|error| Failure::new(74, error))?;
     say(bundle.cabinet.as_str(), &restored, arguments.json);
     Ok(())

@@ -75,6 +75,18 @@ impl SimulatedDisk {
         }
     }
 
+    /// Another disk with the same files, as programs see them.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let copy = Self::new(0);
+        let (mut to, from) = (copy.state(), self.state());
+        to.files.clone_from(&from.files);
+        to.names.clone_from(&from.names);
+        to.durable_names.clone_from(&from.names);
+        drop((to, from));
+        copy
+    }
+
     /// How many changing operations (create, write, sync, rename, remove, …) there were.
     #[must_use]
     pub fn operations(&self) -> u64 {

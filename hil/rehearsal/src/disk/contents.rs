@@ -8,7 +8,7 @@ const SECTOR: usize = 512;
 pub(super) const PAGE_SECTORS: usize = 8;
 
 /// A file: what programs see, and what a crash leaves.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Contents {
     pub(super) seen: Vec<u8>,
     durable: Vec<u8>,
