@@ -76,25 +76,25 @@ fn secret(seed: u64, which: u8) -> Key {
     Key::new(bytes)
 }
 
-/// Any family; the authenticated ones seldom, because every byte of theirs is worked for.
-fn family(dice: &mut Dice) -> Family {
+/// Any family that has boards of so many channels; the authenticated ones seldom, because every byte of theirs is worked for.
+fn family(channels: u8, dice: &mut Dice) -> Family {
     let seldom = dice.percent(4);
     let all = Family::ALL.iter().copied();
     let some: Vec<Family> = all
-        .filter(|family| family.profile().protected == seldom)
+        .filter(|family| family.profile().protected == seldom && family.profile().channels_max >= channels)
         .collect();
     dice.pick(&some).copied().unwrap_or(Family::Shuoming)
 }
 
 impl Bench {
     pub(super) fn new(build: Build, dice: &mut Dice, seed: u64) -> Self {
-        let family = family(dice);
         let Build {
             boards,
             channels,
             wired,
             told,
         } = build;
+        let family = family(channels, dice);
         let inverted: Vec<u64> = (0..boards)
             .map(|_| if dice.percent(30) { dice.number() & 0xFF } else { 0 })
             .collect();
