@@ -31,3 +31,15 @@ fn one_seed_gives_one_trace() {
     assert_eq!(first.hash, second.hash);
     assert_ne!(first.hash, run(8, false).hash);
 }
+
+#[test]
+fn an_ordinary_day_of_some_cabinets_breaks_no_law() {
+    let fleet = std::process::Command::new(env!("CARGO_BIN_EXE_rehearsal"))
+        .args(["fleet", "--cabinets", "30"])
+        .output();
+    let said = fleet.as_ref().map(|fleet| String::from_utf8_lossy(&fleet.stdout));
+    assert!(
+        fleet.as_ref().is_ok_and(|fleet| fleet.status.success()),
+        "{said:?}"
+    );
+}
