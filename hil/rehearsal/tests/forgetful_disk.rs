@@ -2,27 +2,15 @@
 //! events, names them, doubts every compartment, and goes on where the office stands.
 #![allow(clippy::unwrap_used)]
 
+mod waiting;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lockerd::journal::{JournalReader, RealDisk};
 use rehearsal::site::{Brokerage, Plan, Program, Site};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    timeout(LIMIT, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
-}
+use waiting::until;
 
 fn reader(site: &Site) -> JournalReader {
     let disk = RealDisk::open_existing(&site.path("cabinet/journal")).unwrap();

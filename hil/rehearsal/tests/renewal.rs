@@ -2,25 +2,13 @@
 //! real hub and the real daemon.
 #![allow(clippy::unwrap_used)]
 
+mod waiting;
+
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rehearsal::site::{Brokerage, Plan, Program, Site};
-use tokio::time::{sleep, timeout};
-
-const LIMIT: Duration = Duration::from_secs(60);
-
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        while !holds() {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    timeout(LIMIT, waiting)
-        .await
-        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
-}
+use waiting::until;
 
 /// Every event of the cabinet's journal is in the office's database.
 async fn office_has_everything(site: &Site) {
