@@ -1,24 +1,26 @@
 //! Arguments → settings → what was asked → exit code (sysexits).
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use office_protocol::CabinetId;
-use office_protocol::enrolment::Identity;
 use thiserror::Error;
 
 use crate::certificates::Issued;
 use crate::clock;
 use crate::database::{Database, DatabaseError, Location, events};
 use crate::documents;
-use crate::history::{History, HistoryError};
+use crate::history::HistoryError;
 use crate::keys::{self, KeyStoreError, Keys, RotatedKey, write_secret};
 use crate::log;
 use crate::run::{self, RunError};
 use crate::settings::{Settings, SettingsError};
+
+mod cabinets;
+
+use cabinets::{enrol, export, renew, revoke};
 
 /// The office's side of all document lockers: intake, API, operators' page.
 #[derive(Debug, Parser)]
@@ -56,6 +58,14 @@ enum Command {
         /// What `lockerd identity --renew` printed; - for standard input
         #[arg(long)]
         identity: PathBuf,
+    },
+    /// Take a cabinet's key back at once, whether a hub runs or not: nothing that it signs counts until it is enrolled anew
+    Revoke {
+        #[command(flatten)]
+        config: Config,
+        /// The cabinet's id
+        #[arg(long)]
+        cabinet: CabinetId,
     },
     /// Write a cabinet's history for `lockerd restore`, to standard output: its disk was lost, its doors are still full
     ExportCabinet {
@@ -152,6 +162,8 @@ enum Failure {
     Identity(PathBuf, serde_json::Error),
     #[error("{0} is not enrolled, or was revoked: only `office enrol` gives it a key")]
     NotEnrolled(CabinetId),
+    #[error("{0} is not enrolled")]
+    Unknown(CabinetId),
     #[error("{0}; wait, or say --anyway")]
     TooEarly(String),
     #[error(transparent)]
@@ -167,7 +179,7 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Run(RunError::Broker(_)) => 78,
-            Self::Identity(..) | Self::NotEnrolled(_) | Self::Broken => 65,
+            Self::Identity(..) | Self::NotEnrolled(_) | Self::Unknown(_) | Self::Broken => 65,
             Self::File { .. } => 66,
             Self::TooEarly(_) | Self::History(HistoryError::Online) => 75,
             Self::History(HistoryError::Database(_)) => 74,
@@ -226,6 +238,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             cabinet,
             identity,
         } => renew(&Settings::read(&config.config)?, &cabinet, &identity).await,
+        Command::Revoke { config, cabinet } => revoke(&Settings::read(&config.config)?, &cabinet).await,
         Command::ExportCabinet {
             config,
             cabinet,
@@ -275,78 +288,6 @@ async fn open(settings: &Settings) -> Result<Database, Failure> {
         }
         Location::File(_) | Location::Server(_) => Ok(Database::open(&location).await?),
     }
-}
-
-fn read_identity(identity: &Path) -> Result<Identity, Failure> {
-    let text = if identity == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(identity)
-    };
-    let text = text.map_err(|error| Failure::File {
-        path: identity.to_owned(),
-        error,
-    })?;
-    serde_json::from_str(&text).map_err(|error| Failure::Identity(identity.to_owned(), error))
-}
-
-async fn enrol(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Result<(), Failure> {
-    let known = read_identity(identity)?;
-    std::fs::create_dir_all(&settings.directory)?;
-    let keys = Keys::open_or_create(&settings.keys())?;
-    let database = Database::open(&settings.database()).await?;
-    database.enrol(cabinet, &known.key, clock::now()).await?;
-    print_bundle(&database, &keys, cabinet, &known).await
-}
-
-async fn renew(settings: &Settings, cabinet: &CabinetId, identity: &Path) -> Result<(), Failure> {
-    let known = read_identity(identity)?;
-    let keys = Keys::open(&settings.keys())?;
-    let database = open(settings).await?;
-    if !database.renew(cabinet, &known.key).await? {
-        return Err(Failure::NotEnrolled(cabinet.clone()));
-    }
-    print_bundle(&database, &keys, cabinet, &known).await
-}
-
-async fn print_bundle(
-    database: &Database,
-    keys: &Keys,
-    cabinet: &CabinetId,
-    known: &Identity,
-) -> Result<(), Failure> {
-    let version = documents::key_set_version(database, keys, cabinet).await?;
-    let bundle = keys.bundle(cabinet, known, version)?;
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&bundle).expect("a bundle is texts")
-    );
-    Ok(())
-}
-
-async fn export(
-    settings: &Settings,
-    cabinet: &CabinetId,
-    branch: Option<u32>,
-    anyway: bool,
-) -> Result<(), Failure> {
-    let keys = Keys::open(&settings.keys())?;
-    let database = open(settings).await?;
-    let mut history = History::begin(&database, &keys, cabinet, branch, anyway).await?;
-    if history.others() > 0 {
-        eprintln!(
-            "office: {cabinet} has {} histories: a disk was cloned or restored. This is history {}; --branch takes another",
-            history.others() + 1,
-            history.end().branch
-        );
-    }
-    let mut out = std::io::stdout().lock();
-    while let Some(lines) = history.next(&database).await? {
-        out.write_all(lines.as_bytes())?;
-    }
-    out.flush()?;
-    eprintln!("office: {cabinet}, {} events", history.end().seq);
-    Ok(())
 }
 
 async fn rotate(settings: &Settings, step: Step, key: RotatedKey, anyway: bool) -> Result<(), Failure> {

@@ -40,6 +40,9 @@ const SERVER_PATIENCE: [(&str, &str); 2] = [
     ("lock_timeout", "10s"),
 ];
 
+/// PostgreSQL's codes have so many characters, SQLite's are shorter.
+const SQLSTATE_LENGTH: usize = 5;
+
 /// A database that does not do what was asked.
 #[derive(Debug, Error)]
 pub enum DatabaseError {
@@ -63,6 +66,25 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// Whether what was to be written is what it does not take, as a text that is too long for an index: trying again never helps, and
+    /// writing the rest without it does.
+    pub fn is_of_data(&self) -> bool {
+        let Self::Sql(error) = self else {
+            return false;
+        };
+        let code = error.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| {
+            if code.len() == SQLSTATE_LENGTH {
+                // Data exception, integrity constraint violation, program limit exceeded.
+                ["22", "23", "54"].iter().any(|class| code.starts_with(class))
+            } else {
+                // SQLite's primary codes: too big, constraint, mismatch. The upper bits say more of them.
+                code.parse()
+                    .is_ok_and(|code: u32| [18, 19, 20].contains(&(code & 0xff)))
+            }
+        })
+    }
+
     /// Whether trying again may help: the server is away or busy, or two hubs stood in each other's way.
     pub fn may_pass(&self) -> bool {
         let Self::Sql(error) = self else {

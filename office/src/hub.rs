@@ -12,6 +12,7 @@ use crate::intake::{Input, Intake, Knowledge, Verdict};
 use crate::keys::Keys;
 use crate::{clock, documents};
 
+mod apart;
 mod checking;
 mod recording;
 mod upkeep;
@@ -165,10 +166,7 @@ impl Hub {
 
     /// Judges a batch in one transaction, commits it, and says what may be sent then. After an error the intakes that took part are
     /// forgotten: what they held comes again.
-    ///
-    /// # Errors
-    /// [`DatabaseError`]; nothing was changed then.
-    pub async fn judge(&self, batch: Vec<Checked>) -> Result<Vec<Outgoing>, DatabaseError> {
+    async fn judge_together(&self, batch: Vec<Checked>) -> Result<Vec<Outgoing>, DatabaseError> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }

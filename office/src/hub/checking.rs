@@ -40,7 +40,7 @@ impl Identity {
 }
 
 /// What a message says.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Said {
     /// For the intake.
     Judged(Input),
@@ -53,7 +53,7 @@ pub(super) enum Said {
 }
 
 /// A message that was verified and read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Checked {
     pub(super) cabinet: CabinetId,
     /// None when no key was known, or none is needed.

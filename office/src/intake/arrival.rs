@@ -8,6 +8,18 @@ use office_protocol::{
 use super::knowledge::Head;
 use office_protocol::Branch;
 
+/// The longest type of an event, in bytes; those that are known have at most 26.
+const KIND_BYTES_MAX: usize = 100;
+/// The longest subject, in bytes; those that are known have at most 53. The database has an index of them, and an index has its bounds.
+const SUBJECT_BYTES_MAX: usize = 200;
+const VERSION_BYTES_MAX: usize = 100;
+const LOCATOR_MAX: usize = 65;
+
+/// What any database keeps as a text: PostgreSQL refuses the character zero.
+fn is_plain(text: &str, bytes_max: usize) -> bool {
+    text.len() <= bytes_max && !text.chars().any(char::is_control)
+}
+
 /// Why a message does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rejection {
@@ -46,7 +58,13 @@ impl Arrived {
         let header = EventHeader::parse(&bytes).ok()?;
         let ours = header.cabinet().as_ref() == Some(cabinet) && header.seq > Seq::ZERO;
         let first_fits = (header.seq == Seq(1)) == (header.previous == Digest::ZERO);
-        (ours && first_fits).then_some(())?;
+        let kept_as_it_is = i64::try_from(header.seq.0).is_ok()
+            && is_plain(&header.kind, KIND_BYTES_MAX)
+            && header
+                .subject
+                .as_deref()
+                .is_none_or(|text| is_plain(text, SUBJECT_BYTES_MAX));
+        (ours && first_fits && kept_as_it_is).then_some(())?;
         Some(Self {
             seq: header.seq,
             previous: header.previous,
@@ -143,6 +161,6 @@ pub fn check_status(signed: &Signed, key: &VerifyingKey, cabinet: &CabinetId) ->
         .verify(key, Purpose::Status, cabinet)
         .map_err(|_| Rejection::Forged)?;
     let status: Status = serde_json::from_slice(bytes).map_err(|_| Rejection::NoChain)?;
-    let bounded = status.locator.len() <= 65 && status.version.len() <= 100;
+    let bounded = status.locator.len() <= LOCATOR_MAX && is_plain(&status.version, VERSION_BYTES_MAX);
     bounded.then_some(status).ok_or(Rejection::NoChain)
 }
