@@ -23,6 +23,7 @@ pub mod directory;
 pub mod events;
 pub mod histories;
 mod instant;
+mod migrations;
 pub mod outbox;
 pub mod personal;
 mod rotation;
@@ -203,7 +204,7 @@ impl Database {
         if !new_enough(&version) {
             return Err(DatabaseError::OldSqlite(version));
         }
-        sqlx::migrate!("./migrations/sqlite").run(&write).await?;
+        migrations::sqlite().run(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_with(options.read_only(true))
@@ -221,7 +222,7 @@ impl Database {
             .acquire_timeout(Duration::from_secs(10))
             .connect_with(options)
             .await?;
-        sqlx::migrate!("./migrations/postgres").run(&pool).await?;
+        migrations::postgres().run(&pool).await?;
         Ok(Self(Either::Postgres(pool)))
     }
 

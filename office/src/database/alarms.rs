@@ -36,30 +36,32 @@ pub struct AlarmKey<'a> {
     pub compartment: Option<i64>,
 }
 
-/// One alarm. Times are milliseconds since 1970, in JSON as RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct ListedAlarm {
-    /// Its number.
-    pub id: i64,
-    /// The cabinet.
-    pub cabinet: String,
-    /// What.
-    pub alarm: String,
-    /// `cabinet` or `hub`.
-    pub source: String,
-    /// Where.
-    pub compartment: Option<i64>,
-    /// When first.
-    #[serde(serialize_with = "instant::shown")]
-    pub raised: i64,
-    /// When last.
-    #[serde(serialize_with = "instant::shown")]
-    pub last: i64,
-    /// How often since then.
-    pub times: i64,
-    /// When it ended.
-    #[serde(serialize_with = "instant::shown_if_any")]
-    pub cleared: Option<i64>,
+row! {
+    /// One alarm. Times are milliseconds since 1970, in JSON as RFC 3339.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+    pub struct ListedAlarm {
+        /// Its number.
+        pub id: i64,
+        /// The cabinet.
+        pub cabinet: String,
+        /// What.
+        pub alarm: String,
+        /// `cabinet` or `hub`.
+        pub source: String,
+        /// Where.
+        pub compartment: Option<i64>,
+        /// When first.
+        #[serde(serialize_with = "instant::shown")]
+        pub raised: i64,
+        /// When last.
+        #[serde(serialize_with = "instant::shown")]
+        pub last: i64,
+        /// How often since then.
+        pub times: i64,
+        /// When it ended.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub cleared: Option<i64>,
+    }
 }
 
 /// Raises an alarm so many times; one that stands already is counted.

@@ -8,38 +8,40 @@ use serde::Serialize;
 use super::{Database, DatabaseError, Either, Writing, code, instant, number, parse, parse_json, unsigned};
 use crate::intake::Starts;
 
-/// One cabinet. Times are milliseconds since 1970, in JSON as RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct ListedCabinet {
-    /// Its id.
-    pub id: String,
-    /// When it was enrolled.
-    #[serde(serialize_with = "instant::shown")]
-    pub enrolled: i64,
-    /// When its key was taken back.
-    #[serde(serialize_with = "instant::shown_if_any")]
-    pub revoked: Option<i64>,
-    /// `online`, `offline`, `draining`, or `unknown` before its first word.
-    pub presence: String,
-    /// Its daemon's version.
-    pub version: Option<String>,
-    /// When it last said anything new, to ten seconds.
-    #[serde(serialize_with = "instant::shown_if_any")]
-    pub last_seen: Option<i64>,
-    /// The same, when that is too long ago.
-    #[serde(serialize_with = "instant::shown_if_any")]
-    pub silent_since: Option<i64>,
-    /// The events up to this number are all here.
-    pub complete_to: i64,
-    /// Events after that one are missing.
-    pub gap: bool,
-    /// Its histories; more than one is a fork.
-    pub branches: i64,
-    /// Forged messages in its name.
-    pub forged: i64,
-    /// Its last snapshot of compartments and boards.
-    #[serde(serialize_with = "raw_json")]
-    pub state: Option<String>,
+row! {
+    /// One cabinet. Times are milliseconds since 1970, in JSON as RFC 3339.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+    pub struct ListedCabinet {
+        /// Its id.
+        pub id: String,
+        /// When it was enrolled.
+        #[serde(serialize_with = "instant::shown")]
+        pub enrolled: i64,
+        /// When its key was taken back.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub revoked: Option<i64>,
+        /// `online`, `offline`, `draining`, or `unknown` before its first word.
+        pub presence: String,
+        /// Its daemon's version.
+        pub version: Option<String>,
+        /// When it last said anything new, to ten seconds.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub last_seen: Option<i64>,
+        /// The same, when that is too long ago.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub silent_since: Option<i64>,
+        /// The events up to this number are all here.
+        pub complete_to: i64,
+        /// Events after that one are missing.
+        pub gap: bool,
+        /// Its histories; more than one is a fork.
+        pub branches: i64,
+        /// Forged messages in its name.
+        pub forged: i64,
+        /// Its last snapshot of compartments and boards.
+        #[serde(serialize_with = "raw_json")]
+        pub state: Option<String>,
+    }
 }
 
 fn raw_json<S: serde::Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -46,45 +46,47 @@ pub const STATES: [&str; 9] = [
     "missing",
 ];
 
-/// One consignment. Times are milliseconds since 1970, in JSON as RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
-pub struct ListedConsignment {
-    /// Its cabinet.
-    pub cabinet: String,
-    /// The cabinet's history that tells of it.
-    pub branch: i64,
-    /// Its id.
-    pub id: String,
-    /// `inbound` (towards the office) or `outbound`.
-    pub direction: String,
-    /// One of [`STATES`].
-    pub state: String,
-    /// Where it is or was.
-    pub compartment: i64,
-    /// Its application.
-    pub application: Option<String>,
-    /// Its service item.
-    pub item: Option<String>,
-    /// Who it is for, as an opaque number.
-    pub person: Option<String>,
-    /// No pass of the office stood behind the drop-off.
-    pub unverified: bool,
-    /// Which issue of the pickup code counts.
-    pub generation: i64,
-    /// When it was put in.
-    #[serde(serialize_with = "instant::shown")]
-    pub arrived: i64,
-    /// When it was taken out.
-    #[serde(serialize_with = "instant::shown_if_any")]
-    pub left_at: Option<i64>,
-    /// Until when it is held.
-    #[serde(serialize_with = "instant::shown_if_any")]
-    pub hold_until: Option<i64>,
-    /// Time of the last event about it.
-    #[serde(serialize_with = "instant::shown")]
-    pub changed: i64,
-    /// Number of that event.
-    pub changed_seq: i64,
+row! {
+    /// One consignment. Times are milliseconds since 1970, in JSON as RFC 3339.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+    pub struct ListedConsignment {
+        /// Its cabinet.
+        pub cabinet: String,
+        /// The cabinet's history that tells of it.
+        pub branch: i64,
+        /// Its id.
+        pub id: String,
+        /// `inbound` (towards the office) or `outbound`.
+        pub direction: String,
+        /// One of [`STATES`].
+        pub state: String,
+        /// Where it is or was.
+        pub compartment: i64,
+        /// Its application.
+        pub application: Option<String>,
+        /// Its service item.
+        pub item: Option<String>,
+        /// Who it is for, as an opaque number.
+        pub person: Option<String>,
+        /// No pass of the office stood behind the drop-off.
+        pub unverified: bool,
+        /// Which issue of the pickup code counts.
+        pub generation: i64,
+        /// When it was put in.
+        #[serde(serialize_with = "instant::shown")]
+        pub arrived: i64,
+        /// When it was taken out.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub left_at: Option<i64>,
+        /// Until when it is held.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub hold_until: Option<i64>,
+        /// Time of the last event about it.
+        #[serde(serialize_with = "instant::shown")]
+        pub changed: i64,
+        /// Number of that event.
+        pub changed_seq: i64,
+    }
 }
 
 /// Which consignment: cabinet, history, id.

@@ -17,27 +17,29 @@ pub struct StaffScope {
     pub cabinets: Vec<CabinetId>,
 }
 
-/// One pass as it was issued. `text` is as good as a key: never log it.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct IssuedPass {
-    /// Its id.
-    pub id: String,
-    /// `drop-off`, `collection`, `courier`, `technician`.
-    pub kind: String,
-    /// The application, consignment or member of staff.
-    pub subject: String,
-    /// Of a collection pass.
-    pub generation: i64,
-    /// The QR code's text.
-    pub text: String,
-    /// When it was issued.
-    pub issued: i64,
-    /// Until when it counts.
-    pub expires: i64,
-    /// When it was taken back.
-    pub revoked: Option<i64>,
-    /// The cabinet where a single-use pass was used.
-    pub used_at: Option<String>,
+row! {
+    /// One pass as it was issued. `text` is as good as a key: never log it.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct IssuedPass {
+        /// Its id.
+        pub id: String,
+        /// `drop-off`, `collection`, `courier`, `technician`.
+        pub kind: String,
+        /// The application, consignment or member of staff.
+        pub subject: String,
+        /// Of a collection pass.
+        pub generation: i64,
+        /// The QR code's text.
+        pub text: String,
+        /// When it was issued.
+        pub issued: i64,
+        /// Until when it counts.
+        pub expires: i64,
+        /// When it was taken back.
+        pub revoked: Option<i64>,
+        /// The cabinet where a single-use pass was used.
+        pub used_at: Option<String>,
+    }
 }
 
 /// Records a single-use pass' use; false when it was used at another cabinet before.

@@ -5,25 +5,27 @@ use office_protocol::{CabinetId, Event, EventBody, Timestamp};
 use super::{Database, DatabaseError, Writing, number};
 use crate::intake::Stored;
 
-/// One delivery that is due.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Delivery {
-    /// Its number, the same in every try.
-    pub id: i64,
-    /// Which webhook.
-    pub webhook: String,
-    /// What happened, without `locker.`.
-    pub kind: String,
-    /// The cabinet.
-    pub cabinet: String,
-    /// Its history.
-    pub branch: i64,
-    /// The event.
-    pub seq: i64,
-    /// When it was due.
-    pub due: i64,
-    /// Tries so far.
-    pub tries: i64,
+row! {
+    /// One delivery that is due.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Delivery {
+        /// Its number, the same in every try.
+        pub id: i64,
+        /// Which webhook.
+        pub webhook: String,
+        /// What happened, without `locker.`.
+        pub kind: String,
+        /// The cabinet.
+        pub cabinet: String,
+        /// Its history.
+        pub branch: i64,
+        /// The event.
+        pub seq: i64,
+        /// When it was due.
+        pub due: i64,
+        /// Tries so far.
+        pub tries: i64,
+    }
 }
 
 /// What webhooks tell of.

@@ -38,6 +38,25 @@ impl Writing {
     }
 }
 
+/// `row! { struct … }`: its fields are read from the columns of the same names.
+macro_rules! row {
+    ($(#[$meta:meta])* $seen:vis struct $name:ident { $($(#[$about:meta])* $shown:vis $field:ident: $kind:ty),+ $(,)? }) => {
+        $(#[$meta])*
+        $seen struct $name { $($(#[$about])* $shown $field: $kind),+ }
+
+        row!(@from sqlx::sqlite::SqliteRow, $name { $($field),+ });
+        row!(@from sqlx::postgres::PgRow, $name { $($field),+ });
+    };
+    (@from $row:ty, $name:ident { $($field:ident),+ }) => {
+        impl sqlx::FromRow<'_, $row> for $name {
+            fn from_row(row: &$row) -> sqlx::Result<Self> {
+                use sqlx::Row;
+                Ok(Self { $($field: row.try_get(stringify!($field))?),+ })
+            }
+        }
+    };
+}
+
 /// `execute!(where, text, values…)`: how many rows were changed.
 macro_rules! execute {
     ($on:expr, $text:expr $(, $value:expr)* $(,)?) => {
@@ -52,7 +71,7 @@ macro_rules! execute {
     };
 }
 
-/// `fetch!(fetch_all, where, text, values…)`: rows as tuples or as what derives `FromRow`.
+/// `fetch!(fetch_all, where, text, values…)`: rows as tuples or as a `row!`.
 macro_rules! fetch {
     ($how:ident, $on:expr, $text:expr $(, $value:expr)* $(,)?) => {
         match $on {

@@ -34,14 +34,15 @@ impl Verification {
     }
 }
 
-#[derive(sqlx::FromRow)]
-struct BranchRow {
-    cabinet: String,
-    branch: i64,
-    parent: Option<i64>,
-    after_seq: i64,
-    head_seq: i64,
-    head_digest: Vec<u8>,
+row! {
+    struct BranchRow {
+        cabinet: String,
+        branch: i64,
+        parent: Option<i64>,
+        after_seq: i64,
+        head_seq: i64,
+        head_digest: Vec<u8>,
+    }
 }
 
 impl Database {
