@@ -208,8 +208,7 @@ fn say_unproven(settings: &Settings) {
 }
 
 fn serve(settings: Settings) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(71, format!("the system gives no threads: {error}")))?;

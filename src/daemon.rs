@@ -1,4 +1,4 @@
-//! The running daemon: opens the ports, starts one task per shell and the engine's thread, and stops them in order.
+//! The running daemon: starts a thread for the serial lines, one for the engine and a task per shell, and stops them in order.
 //!
 //! Whatever fails outside of the engine, the rest goes on: a port is opened again when it is back, a lost broker is called
 //! again. Only a journal that cannot be written ends the daemon; the screen's last word is that the cabinet is out of service,
@@ -6,6 +6,7 @@
 
 mod deciding;
 mod history;
+mod lines;
 mod out_of_service;
 mod technician;
 mod traffic;
@@ -37,7 +38,7 @@ use crate::kiosk::{self, Kiosk, KioskError};
 use crate::office_link::{self, Broker, Offer, Security};
 use crate::scanner;
 use crate::secrets::{self, Credential, Enrolment, SecretsError};
-use crate::settings::Settings;
+use crate::settings::{Scanner, Settings};
 
 use deciding::{Deciding, Ended, Fatal, Outlets};
 
@@ -163,20 +164,20 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     bus_master.give_keys(*clock::draw_secret()?, &board_keys(&settings)?);
     let (bus_view, bus_views) = watch::channel(bus_master.view());
     tokio::spawn(traffic::run(decided, bus_views, counted, traffic::COUNTS_EVERY));
-    tokio::spawn(boards::task::run(
+    let now = move || clock.monotonic();
+    let bus = boards::task::run(
         bus_master,
         settings.lock_ports.clone(),
-        move || clock.monotonic(),
+        now,
         works,
         inputs.clone(),
         bus_view,
-    ));
-    for scanner in &settings.scanners {
+    );
+    let scanner = |scanner: &Scanner| {
         let (name, port) = (scanner.name.clone(), scanner.port.clone());
-        let now = move || clock.monotonic();
-        let (start, ends) = (scanner.start, scanner.ends);
-        tokio::spawn(scanner::task::run(name, port, start, ends, now, inputs.clone()));
-    }
+        scanner::task::run(name, port, scanner.start, scanner.ends, now, inputs.clone())
+    };
+    lines::attend(bus, settings.scanners.iter().map(scanner).collect())?;
     let history = settings.index.then(|| IndexQuery::absent(engine.reader()));
     let keep = |query| {
         let channels = index::task::Channels {
