@@ -3,8 +3,8 @@
 //! - [`layout`] (pure): which compartment is which lock of which board on which port.
 //! - [`master`] (pure): decides what goes over each port next and what an answer means. Time is an argument;
 //!   it has the verbs `handle`, `next_deadline` and `view`.
-//! - [`sniffer`] and [`wording`] (pure): what others say on a bus, in words; [`probe`] and [`search`] (IO): one port
-//!   used by hand, and who answers there. All are for the command line.
+//! - [`sniffer`] and [`wording`] (pure): what others say on a bus, in words; [`probe`], [`search`] and [`elsewhere`] (IO): one
+//!   port used by hand, who answers there, and who answers otherwise than the settings say. All are for the command line.
 //! - [`task`] (IO): opens the ports, carries bytes and time to the master and its reports to the engine.
 //!
 //! The bus never pulses a lock by itself: each [`Work::Unlock`] is sent once or not at all, never after its
@@ -15,6 +15,7 @@ use office_protocol::{CompartmentId, Seq};
 use crate::cabinet::vocabulary::Monotonic;
 
 mod duty;
+pub mod elsewhere;
 mod health;
 pub mod layout;
 pub mod master;

@@ -6,6 +6,7 @@
 
 mod desk;
 mod finding;
+mod ports;
 pub(crate) mod report;
 mod sizes;
 mod terminal;
@@ -53,6 +54,9 @@ struct Walk {
     /// How long to wait for a board's answer, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=5000))]
     patience: u64,
+    /// How long to look for boards that do not answer, in other families and at other speeds, on each port; 0 not at all
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    search: u64,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firmware_protocol::{Accumulator, Answer, AnyCodec, Codec, Command, Content, Frame, Request};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::serial::{self, Outlet, PortEvent, PortSettings};
 
@@ -89,6 +89,9 @@ impl Probe {
             return Ok(Heard::Silence);
         }
         // What is left of an exchange before, or of boards that speak unasked.
+        while self.listen(Duration::ZERO).await?.is_some() {}
+        // Boards may not hear what comes too soon after the exchange before.
+        sleep(Duration::from_micros(codec.profile().gap_us(self.settings.baud))).await;
         while self.listen(Duration::ZERO).await?.is_some() {}
         if !self.outlet.send(&frame) {
             return Err(PortGone(self.settings.clone()));

@@ -2,9 +2,66 @@
 
 use std::time::Duration;
 
-use firmware_protocol::{AnyCodec, Board, Channel, Codec, Command, Content, Request};
+use firmware_protocol::{
+    Answer, AnyCodec, Board, Channel, Codec, Command, Content, Family, Frame, Profile, Request,
+};
 
 use super::probe::{Heard, PortGone, Probe};
+
+/// What asks whether somebody is there. One door is asked for where that is possible: its answer's length does not depend on the
+/// board's size, and it never equals the question, which an adapter may echo.
+#[must_use]
+pub fn presence(profile: &Profile) -> Command {
+    match Channel::new(1) {
+        Some(channel) if profile.reads_one => Command::ReadDoor(channel),
+        Some(_) | None => Command::ReadAll { channels: 8 },
+    }
+}
+
+/// What asks how many locks somebody has: for all that its family may have, then for fewer and fewer; nothing where no packed answer is.
+pub fn sizes(profile: &Profile) -> impl Iterator<Item = Command> + use<> {
+    let most = if profile.reads_all {
+        profile.channels_max
+    } else {
+        0
+    };
+    let multiples = (1..=most / 8).rev().map(|groups| groups * 8);
+    let counts = (most > 0).then_some(most).into_iter().chain(multiples);
+    counts.map(|channels| Command::ReadAll { channels })
+}
+
+/// The families whose boards need no key and can have this address, those together that are asked in the same bytes.
+#[must_use]
+pub fn kinds(board: Board) -> Vec<Vec<Family>> {
+    let mut kinds: Vec<(Vec<u8>, Vec<Family>)> = Vec::new();
+    for family in Family::ALL {
+        let profile = family.profile();
+        let (first, last) = profile.boards;
+        if profile.protected || !(first..=last).contains(&board.0) {
+            continue;
+        }
+        let mut frame = Frame::new();
+        let request = request(board, presence(&profile));
+        if family.codec().encode_request(&request, &mut frame).is_err() {
+            continue;
+        }
+        match kinds.iter_mut().find(|(bytes, _)| bytes[..] == frame[..]) {
+            Some((_, alike)) => alike.push(*family),
+            None => kinds.push((frame.to_vec(), vec![*family])),
+        }
+    }
+    kinds.into_iter().map(|(_, alike)| alike).collect()
+}
+
+/// What goes over the wire to ask for this.
+#[must_use]
+pub const fn request(board: Board, command: Command) -> Request {
+    Request {
+        board,
+        sequence: board.0,
+        command,
+    }
+}
 
 /// One address on a line.
 pub struct Search<'a> {
@@ -20,26 +77,32 @@ pub struct Search<'a> {
 
 impl Search<'_> {
     async fn ask(&mut self, command: Command) -> Result<Heard, PortGone> {
-        let request = Request {
-            board: self.board,
-            sequence: self.board.0,
-            command,
-        };
+        let request = request(self.board, command);
         self.probe.ask(self.codec, &request, self.patience).await
     }
 
-    /// Whether somebody is there. One door is asked for where that is possible: its answer's length does not depend on the board's
-    /// size, and it never equals the question, which an adapter may echo.
+    /// Whether somebody is there.
     ///
     /// # Errors
     /// [`PortGone`].
     pub async fn answers(&mut self) -> Result<bool, PortGone> {
-        let profile = self.codec.profile();
-        let command = match Channel::new(1) {
-            Some(channel) if profile.reads_one => Command::ReadDoor(channel),
-            Some(_) | None => Command::ReadAll { channels: 8 },
-        };
+        let command = presence(&self.codec.profile());
         Ok(matches!(self.ask(command).await?, Heard::Answer(_)))
+    }
+
+    /// How many locks its packed answer tells of, whatever its family may have; none where that is to be known beforehand.
+    ///
+    /// # Errors
+    /// [`PortGone`].
+    pub async fn told(&mut self) -> Result<Option<u8>, PortGone> {
+        let channels = Channel::MAX;
+        match self.ask(Command::ReadAll { channels }).await? {
+            Heard::Answer(Answer {
+                content: Content::State(state),
+                ..
+            }) => Ok(Some(state.channels)),
+            Heard::Answer(_) | Heard::Rubbish(_) | Heard::Silence => Ok(None),
+        }
     }
 
     /// How many locks its packed answer tells of: the most that it understands. None where it has no such answer.
@@ -47,13 +110,8 @@ impl Search<'_> {
     /// # Errors
     /// [`PortGone`].
     pub async fn size(&mut self) -> Result<Option<u8>, PortGone> {
-        let profile = self.codec.profile();
-        if !profile.reads_all {
-            return Ok(None);
-        }
-        let multiples = (1..=profile.channels_max / 8).rev().map(|groups| groups * 8);
-        for channels in std::iter::once(profile.channels_max).chain(multiples) {
-            match self.ask(Command::ReadAll { channels }).await? {
+        for command in sizes(&self.codec.profile()) {
+            match self.ask(command).await? {
                 Heard::Answer(answer) => {
                     if let Content::State(state) = answer.content {
                         return Ok(Some(state.channels));

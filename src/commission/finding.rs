@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firmware_protocol::{Board, Codec, Family};
-use office_protocol::BoardId;
+use office_protocol::{BoardId, PortName};
 
 use crate::boards::layout::BusPort;
 use crate::boards::probe::Probe;
@@ -17,31 +17,29 @@ use crate::settings::wiring::NewBoard;
 const LAST_ADDRESS: u8 = 32;
 /// How often a board is asked that should be there.
 const TRIES: usize = 3;
-/// The speed where no document names one.
-const BAUD: u32 = 9600;
 
 /// What a look at all ports came to.
+#[derive(Default)]
 pub(super) struct Found {
     /// Boards that the settings do not know.
     pub(super) new: Vec<NewBoard>,
     /// Boards of the settings that do not answer.
     pub(super) silent: Vec<BoardId>,
-    /// Boards that answer in another family or at another speed than the settings say, in words.
-    pub(super) elsewhere: Vec<String>,
+    /// Ports where nobody answers.
+    pub(super) deserted: Vec<PortName>,
+}
+
+/// The ports whose boards need no key.
+pub(super) fn open_ports(bus: &Bus) -> impl Iterator<Item = &(BusPort, PortSettings)> {
+    let open = |(port, _): &&(BusPort, PortSettings)| !port.family.profile().protected;
+    bus.ports.iter().filter(open)
 }
 
 /// Looks at every port whose boards need no key.
 pub(super) async fn boards(bus: &Bus, patience: Duration) -> Result<Found, Failure> {
-    let mut found = Found {
-        new: Vec::new(),
-        silent: Vec::new(),
-        elsewhere: Vec::new(),
-    };
-    let open = bus
-        .ports
-        .iter()
-        .filter(|(port, _)| !port.family.profile().protected);
-    for (port, device) in open {
+    let mut found = Found::default();
+    let last = bus.boards.iter().map(|board| board.id.0).max().unwrap_or(0);
+    for (port, device) in open_ports(bus) {
         let known = bus.boards.iter().filter(|board| board.port == port.name);
         let named: Vec<Board> = known.clone().map(|board| board.address).collect();
         let there = answering(port.family, device, &named, patience).await?;
@@ -49,7 +47,6 @@ pub(super) async fn boards(bus: &Bus, patience: Duration) -> Result<Found, Failu
             .clone()
             .filter(|board| !there.iter().any(|(address, _)| *address == board.address));
         found.silent.extend(silent.map(|board| board.id));
-        let last = bus.boards.iter().map(|board| board.id.0).max().unwrap_or(0);
         for (address, channels) in &there {
             if !known.clone().any(|board| board.address == *address) {
                 let number = u16::try_from(found.new.len())
@@ -64,38 +61,10 @@ pub(super) async fn boards(bus: &Bus, patience: Duration) -> Result<Found, Failu
             }
         }
         if there.is_empty() {
-            found.elsewhere.extend(otherwise(port, device, patience).await?);
+            found.deserted.push(port.name.clone());
         }
     }
     Ok(found)
-}
-
-/// Nobody answers as the settings say: who answers in any other family, at its usual speed?
-async fn otherwise(
-    port: &BusPort,
-    device: &PortSettings,
-    patience: Duration,
-) -> Result<Vec<String>, Failure> {
-    let mut said = Vec::new();
-    let others = Family::ALL.iter().filter(|family| !family.profile().protected);
-    for family in others {
-        for baud in [family.profile().baud.unwrap_or(BAUD), device.baud] {
-            let tried = *family == port.family && baud == device.baud;
-            let device = PortSettings {
-                baud,
-                ..device.clone()
-            };
-            if !tried && !answering(*family, &device, &[], patience).await?.is_empty() {
-                said.push(format!(
-                    "port {}: boards answer as family = \"{}\", baud = {baud}; write that at its [[lock-port]]",
-                    port.name,
-                    family.name()
-                ));
-                break;
-            }
-        }
-    }
-    Ok(said)
 }
 
 /// Addresses where somebody answers, and how many locks each tells of. The named ones are asked more than once before they count as silent.
@@ -110,17 +79,19 @@ async fn answering(
     let mut codec = family.codec();
     let (first, last) = codec.profile().boards;
     let mut there = Vec::new();
-    for address in first..=last.min(LAST_ADDRESS) {
+    let usual = (first..=last.min(LAST_ADDRESS)).map(Board);
+    let beyond = named.iter().copied().filter(|board| board.0 > LAST_ADDRESS);
+    for board in usual.chain(beyond) {
         let mut search = Search {
             probe: &mut probe,
             codec: &mut codec,
-            board: Board(address),
+            board,
             patience,
         };
-        let tries = if named.contains(&search.board) { TRIES } else { 1 };
+        let tries = if named.contains(&board) { TRIES } else { 1 };
         for _ in 0..tries {
             if search.answers().await.map_err(gone)? {
-                there.push((search.board, search.size().await.map_err(gone)?));
+                there.push((board, search.size().await.map_err(gone)?));
                 break;
             }
         }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::desk::Desk;
 use super::terminal::Terminal;
-use super::{Walk, finding, report, sizes};
+use super::{Walk, finding, ports, report, sizes};
 use crate::cabinet::screen::{Action, DoorWork, Screen};
 use crate::cabinet::vocabulary::Input;
 use crate::command_line::{Configured, Failure};
@@ -94,13 +94,21 @@ pub(super) async fn replace_board(configured: &Configured, board: BoardId) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks for boards, and writes those that are new into the settings.
+/// Looks for boards, and writes those that are new into the settings, with their ports as they are.
 async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), Failure> {
-    let text = wiring::read(file).map_err(|error| Failure::new(78, error))?;
-    let bus = Settings::bus(&file.display().to_string(), &text).map_err(|error| Failure::new(78, error))?;
-    let found = finding::boards(&bus, Duration::from_millis(walk.patience)).await?;
-    for words in &found.elsewhere {
-        terminal.note(words)?;
+    let read = |text: &str| {
+        Settings::bus(&file.display().to_string(), text).map_err(|error| Failure::new(78, error))
+    };
+    let mut text = wiring::read(file).map_err(|error| Failure::new(78, error))?;
+    let mut bus = read(&text)?;
+    let patience = Duration::from_millis(walk.patience);
+    let mut found = finding::boards(&bus, patience).await?;
+    let settled = ports::settled(walk, terminal, &bus, &found, &text).await?;
+    let ports_changed = settled.is_some();
+    if let Some(settled) = settled {
+        bus = read(&settled)?;
+        found = finding::boards(&bus, patience).await?;
+        text = settled;
     }
     for board in &found.silent {
         terminal.note(&format!("board {board} of the settings does not answer"))?;
@@ -122,7 +130,9 @@ async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), F
             .sum::<u16>();
         let doors = first..=first.saturating_add(locks.saturating_sub(1));
         let sizes = ask_sizes(walk, &doors, terminal).await?;
-        let text = wiring::with_boards(&text, &found.new, first, &sizes);
+        text = wiring::with_boards(&text, &found.new, first, &sizes);
+    }
+    if ports_changed || !found.new.is_empty() {
         wiring::keep(file, &text).map_err(not_written)?;
     }
     Ok(())
@@ -296,7 +306,7 @@ async fn is_open(
     Ok(line.map(|line| line.starts_with(['y', 'Y'])))
 }
 
-fn not_written(error: NotWritten) -> Failure {
+pub(super) fn not_written(error: NotWritten) -> Failure {
     let code = match &error {
         NotWritten::Disk { .. } => 74,
         NotWritten::Unusable(_) | NotWritten::Inline(_) => 78,

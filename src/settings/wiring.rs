@@ -1,5 +1,5 @@
-//! Changes which lock each compartment has, and adds boards and compartments, in the text of a settings file: everything else in it
-//! stays as it is, byte for byte.
+//! Changes which lock each compartment has and what a port speaks, and adds boards and compartments, in the text of a settings file:
+//! everything else in it stays as it is, byte for byte.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
+use firmware_protocol::Family;
 use office_protocol::event::{CompartmentLayout, Size, Wiring};
 use office_protocol::{BoardId, CompartmentId, PortName};
 use serde::Deserialize;
@@ -35,10 +36,19 @@ pub type Sizes = BTreeMap<CompartmentId, Size>;
 
 #[derive(Deserialize)]
 struct Tables {
+    #[serde(rename = "lock-port", default)]
+    ports: Vec<Port>,
     #[serde(rename = "board", default)]
     boards: Vec<Board>,
     #[serde(rename = "compartment", default)]
     compartments: Vec<Compartment>,
+}
+
+#[derive(Deserialize)]
+struct Port {
+    name: PortName,
+    family: Spanned<String>,
+    baud: Option<Spanned<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +98,22 @@ pub fn with_boards(text: &str, boards: &[NewBoard], first: u16, sizes: &Sizes) -
     text
 }
 
+/// The text with another family and speed of this port; none where it is not written in a way that can be changed here.
+pub fn with_port(text: &str, name: &PortName, family: Family, baud: u32) -> Option<String> {
+    let tables: Tables = toml::from_str(text).ok()?;
+    let port = tables.ports.iter().find(|port| port.name == *name)?;
+    let at = port.family.span();
+    let mut edits = vec![(at.clone(), format!("\"{}\"", family.name()))];
+    match &port.baud {
+        Some(written) => edits.push((written.span(), baud.to_string())),
+        None if family.profile().baud != Some(baud) => {
+            edits.push((line_before(text, at.start), format!("baud = {baud}\n")));
+        }
+        None => {}
+    }
+    edited(text, edits)
+}
+
 /// The text with another wiring of these compartments; none where it is not written in a way that can be changed here.
 pub(super) fn rewired(text: &str, found: &BTreeMap<CompartmentId, Wiring>) -> Option<String> {
     let tables: Tables = toml::from_str(text).ok()?;
@@ -103,13 +129,23 @@ pub(super) fn rewired(text: &str, found: &BTreeMap<CompartmentId, Wiring>) -> Op
         match &place.inverted {
             Some(written) => edits.push((written.span(), wiring.inverted.to_string())),
             None if wiring.inverted != of_board => {
-                let at = place.channel.span().start;
-                let line = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-                edits.push((line..line, format!("inverted = {}\n", wiring.inverted)));
+                let line = line_before(text, place.channel.span().start);
+                edits.push((line, format!("inverted = {}\n", wiring.inverted)));
             }
             None => {}
         }
     }
+    edited(text, edits)
+}
+
+/// Where a line can be put in before the one with this place.
+fn line_before(text: &str, place: usize) -> Range<usize> {
+    let line = text[..place].rfind('\n').map_or(0, |newline| newline + 1);
+    line..line
+}
+
+/// None where what comes out cannot be read.
+fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> Option<String> {
     edits.sort_by_key(|(span, _)| span.start);
     let mut text = text.to_owned();
     for (span, value) in edits.into_iter().rev() {
@@ -156,7 +192,7 @@ pub enum NotWritten {
     #[error(transparent)]
     Unusable(#[from] SettingsError),
     /// Its tables are written in another way than line by line.
-    #[error("{0}: write the [[compartment]] tables line by line")]
+    #[error("{0}: write the [[lock-port]] and [[compartment]] tables line by line")]
     Inline(String),
 }
 

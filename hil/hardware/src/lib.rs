@@ -15,6 +15,8 @@
 //! the configured speed ([`Grain::Bytes`]), under names that survive unplugging. [`Bench`] does what lines of
 //! text say, for the demo and for people.
 //!
+//! A line that heeds speed ([`Line::heeding_speed`]) hears and says what a receiver at another speed makes of it ([`speed`]).
+//!
 //! # Faults
 //!
 //! [`BoardFault`] (silent, late, garbled, clogging, rebooting; case open, shaken, on battery), [`Defect`] (stuck door, welded lock, dead sensor, opened by power),
@@ -47,6 +49,7 @@ mod pace;
 mod port;
 mod scanner;
 mod secure;
+pub mod speed;
 mod terminal;
 mod typed;
 

@@ -9,6 +9,7 @@ use rand_core::{Rng, SeedableRng};
 use crate::board::{BoardFault, SimulatedBoard};
 use crate::mechanics::{Hand, Lock};
 use crate::pace::{Grain, Pace};
+use crate::speed;
 
 /// Silence after which what a board has heard is over.
 const SILENCE: Duration = Duration::from_millis(25);
@@ -74,6 +75,9 @@ pub struct Line {
     /// What somebody at the cable remembers.
     overheard: Vec<Vec<u8>>,
     dice: ChaCha8Rng,
+    baud: u32,
+    /// The speed that the controller has set its port to, where that counts.
+    heeded: Option<u32>,
     down: Pace,
     /// When the last byte on its way to the boards arrives; they hear it all then.
     arrives_at: Duration,
@@ -95,6 +99,8 @@ impl Line {
             meddled: 0,
             overheard: Vec::new(),
             dice: ChaCha8Rng::seed_from_u64(seed),
+            baud,
+            heeded: None,
             down: Pace::new(baud, Grain::Frames),
             arrives_at: Duration::ZERO,
             last_heard_at: Duration::ZERO,
@@ -105,6 +111,20 @@ impl Line {
         }
     }
 
+    /// Lets the controller's speed count: at another than the line's, both ends hear garbage.
+    #[must_use]
+    pub fn heeding_speed(mut self) -> Self {
+        self.heeded = Some(self.baud);
+        self
+    }
+
+    /// The controller has set its port to this speed. Without [`Self::heeding_speed`] any will do.
+    pub fn set_controller_speed(&mut self, baud: u32) {
+        if let Some(heeded) = &mut self.heeded {
+            *heeded = baud;
+        }
+    }
+
     /// Takes one input; says whether it had an effect (a hand may pull at a locked door).
     ///
     /// `delivered` gets the bytes that have reached the controller by `now`.
@@ -112,7 +132,10 @@ impl Line {
         self.advance(now, delivered);
         let worked = match input {
             LineInput::Written(bytes) => {
-                self.write(bytes, now);
+                match self.heeded {
+                    Some(speed) => self.write(&speed::heard(bytes, speed, self.baud), now),
+                    None => self.write(bytes, now),
+                }
                 true
             }
             LineInput::Hand(board, channel, hand) => self
@@ -248,6 +271,8 @@ impl Line {
     /// A board, or nobody, puts bytes on the line towards the controller.
     fn speak(&mut self, bytes: &[u8], now: Duration) {
         self.overhear(bytes);
+        let garbled = self.heeded.map(|speed| speed::heard(bytes, self.baud, speed));
+        let bytes = garbled.as_deref().unwrap_or(bytes);
         if self.up.is_idle() {
             self.up.put(bytes, now);
         } else {

@@ -20,6 +20,8 @@ const ORDERS_MAX: usize = 64;
 pub trait Device: Send + 'static {
     /// The controller wrote these bytes.
     fn written(&mut self, bytes: &[u8], now: Duration, delivered: &mut Vec<u8>);
+    /// The controller has its port at this speed.
+    fn set_controller_speed(&mut self, _baud: u32) {}
     /// Time has passed.
     fn tick(&mut self, now: Duration, delivered: &mut Vec<u8>);
     /// The cable was pulled.
@@ -31,6 +33,10 @@ pub trait Device: Send + 'static {
 impl Device for Line {
     fn written(&mut self, bytes: &[u8], now: Duration, delivered: &mut Vec<u8>) {
         self.handle(LineInput::Written(bytes), now, delivered);
+    }
+
+    fn set_controller_speed(&mut self, baud: u32) {
+        self.set_controller_speed(baud);
     }
 
     fn tick(&mut self, now: Duration, delivered: &mut Vec<u8>) {
@@ -284,7 +290,12 @@ async fn run<D: Device>(
                 }
             },
             read = read(plugged.as_ref(), &mut buffer) => match read {
-                Ok(count) => device.written(&buffer[..count], start.elapsed(), &mut delivered),
+                Ok(count) => {
+                    if let Some(baud) = plugged.as_ref().and_then(Terminal::speed) {
+                        device.set_controller_speed(baud);
+                    }
+                    device.written(&buffer[..count], start.elapsed(), &mut delivered);
+                }
                 Err(error) => {
                     tracing::warn!(port = %plug.path.display(), %error, "simulated port broke");
                     plugged = None;

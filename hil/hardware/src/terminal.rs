@@ -83,6 +83,12 @@ impl Terminal {
         })
     }
 
+    /// The speed that the other end is set to: both ends of a pseudo-terminal share it.
+    #[must_use]
+    pub fn speed(&self) -> Option<u32> {
+        Some(tcgetattr(self.device.get_ref()).ok()?.output_speed())
+    }
+
     /// Reads what was written to the other end.
     ///
     /// # Errors
