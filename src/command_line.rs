@@ -1,5 +1,7 @@
 //! What may be typed: arguments → settings → work → exit code. Exit codes follow sysexits.
 
+pub(crate) mod unseen;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

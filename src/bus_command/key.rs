@@ -20,6 +20,7 @@ use crate::boards::probe::{Heard, Probe};
 use crate::cabinet::vocabulary::Input;
 use crate::clock::{self, Clock};
 use crate::command_line::Failure;
+use crate::command_line::unseen::Unseen;
 use crate::daemon::{self, DaemonError};
 use crate::engine::Engine;
 use crate::secrets;
@@ -105,7 +106,10 @@ struct Label {
 
 /// From standard input: arguments can be read by everybody on the machine.
 fn read_label() -> Result<Zeroizing<String>, Failure> {
-    eprintln!("请扫描或输入锁控板标签上的文字。\nScan or type the text on the board's label.");
+    let _unseen = Unseen::begin();
+    eprintln!(
+        "请扫描或输入锁控板标签上的文字(不显示)。\nScan or type the text on the board's label; it is not shown."
+    );
     let mut text = Zeroizing::new(String::new());
     std::io::stdin()
         .lock()

@@ -20,7 +20,7 @@ use crate::boards::task;
 use crate::cabinet::screen::{Action, Screen, Tap};
 use crate::cabinet::vocabulary::{Effect, Input, UnlockOutcome};
 use crate::clock::{self, Clock, NoDice};
-use crate::command_line::Failure;
+use crate::command_line::{Failure, unseen};
 use crate::daemon::{self, DaemonError};
 use crate::engine::{Engine, EngineError};
 use crate::secrets;
@@ -202,6 +202,7 @@ pub(super) async fn unlock(
 
 /// The badge or pass and the PIN, from standard input: arguments can be read by everybody on the machine.
 fn credentials() -> Result<(String, String), Failure> {
+    unseen::ask_for_badge();
     let mut lines = std::io::stdin().lock().lines();
     let mut next = |what: &str| match lines.next() {
         Some(Ok(line)) if !line.trim().is_empty() => Ok(line.trim().to_owned()),
@@ -210,7 +211,9 @@ fn credentials() -> Result<(String, String), Failure> {
             format!("standard input has no {what}: give the badge or pass and the PIN, one line each"),
         )),
     };
-    Ok((next("badge or pass")?, next("PIN")?))
+    let badge = next("badge or pass")?;
+    let _unseen = unseen::ask_for_pin();
+    Ok((badge, next("PIN")?))
 }
 
 /// A technician in front of the cabinet, without a screen.

@@ -18,7 +18,7 @@ use super::terminal::Terminal;
 use super::{Walk, finding, ports, report, sizes};
 use crate::cabinet::screen::{Action, DoorWork, Screen};
 use crate::cabinet::vocabulary::Input;
-use crate::command_line::{Configured, Failure};
+use crate::command_line::{Configured, Failure, unseen};
 use crate::settings::Settings;
 use crate::settings::wiring::{self, NotWritten, Sizes};
 
@@ -175,12 +175,12 @@ async fn sign_in(desk: &mut Desk, terminal: &mut Terminal) -> Result<(), Failure
         .iter()
         .any(|member| member.roles.contains(&StaffRole::Technician));
     if named {
-        eprintln!(
-            "维护员工作证或凭证码,再输密码。\nThe technician's badge or pass, then the PIN, one line each."
-        );
+        unseen::ask_for_badge();
         let badge = terminal.line().await?;
         desk.step(Input::Scanned { text: badge.into() }).await?;
+        let pin_unseen = unseen::ask_for_pin();
         let digits = terminal.line().await?;
+        drop(pin_unseen);
         desk.tap(Action::Digits { digits }).await?;
     } else {
         let staff = AT_THE_MACHINE
