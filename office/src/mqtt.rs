@@ -34,7 +34,7 @@ pub struct Settings {
     /// The first levels of every topic.
     #[serde(default = "default_root")]
     pub root: String,
-    /// The client's name at the broker; each hub process needs its own. `office` where there is one hub, otherwise a random one.
+    /// How the client's name at the broker begins. What follows is random: who knows a client's name can end its connection.
     #[serde(default)]
     pub name: Option<String>,
     /// Several hubs share what comes in: the same word in each one's settings.
@@ -138,10 +138,8 @@ impl Connector {
         if !settings.share.iter().all(fits) {
             return Err(BrokerError::Share);
         }
-        let name = settings.name.clone().unwrap_or_else(|| match &settings.share {
-            Some(share) => format!("{share}-{}", clock::random_name::<6>()),
-            None => "office".into(),
-        });
+        let name = settings.name.as_deref().or(settings.share.as_deref());
+        let name = format!("{}-{}", name.unwrap_or("office"), clock::random_name::<8>());
         let mut options = MqttOptions::new(name, (settings.host.clone(), settings.port));
         options
             .set_keep_alive(20)

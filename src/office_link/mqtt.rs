@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use office_protocol::{CabinetId, Signature, Signed, SigningKey};
+use office_protocol::{Signature, Signed, SigningKey};
 use rumqttc::{
     AsyncClient, ConnAck, ConnectionError, Event, EventLoop, IncomingPacketSizeLimit, LastWill,
     LastWillProperties, MqttOptions, Packet, Publish, PublishOptions, PublishProperties, QoS, SubAck,
@@ -126,12 +126,12 @@ impl Connection {
     /// Begins to connect; [`Connection::next`] tells how it went.
     pub(super) fn begin(
         broker: &Broker,
-        cabinet: &CabinetId,
+        name: &str,
         key: &SigningKey,
         filters: Vec<String>,
         will: (String, Signed),
     ) -> Self {
-        let options = options(broker, cabinet, key, will);
+        let options = options(broker, name, key, will);
         let (client, events) = AsyncClient::builder(options).capacity(REQUESTS_MAX).build();
         let (sender, happened) = mpsc::channel(64);
         let poller = tokio::spawn(poll(events, client.clone(), filters, sender)).abort_handle();
@@ -269,13 +269,8 @@ fn signature_properties(signature: &Signature) -> Vec<(String, String)> {
     ]
 }
 
-fn options(
-    broker: &Broker,
-    cabinet: &CabinetId,
-    key: &SigningKey,
-    (topic, will): (String, Signed),
-) -> MqttOptions {
-    let mut options = MqttOptions::new(cabinet.as_str(), (broker.host.clone(), broker.port));
+fn options(broker: &Broker, name: &str, key: &SigningKey, (topic, will): (String, Signed)) -> MqttOptions {
+    let mut options = MqttOptions::new(name, (broker.host.clone(), broker.port));
     let properties = LastWillProperties {
         delay_interval: None,
         payload_format_indicator: None,

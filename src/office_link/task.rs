@@ -277,9 +277,12 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
         let will = (self.topic(Topic::Status), self.sync.begin_connection());
         let cabinet = &self.settings.identity.cabinet;
         let filters = Topic::cabinet_filters(&self.settings.root, cabinet).to_vec();
+        // Who knows a client's name can end its connection: nobody but the office hears of the start. Within one start the name stays, so
+        // that the broker ends a connection that is half dead.
+        let name = format!("{cabinet}-{}", self.settings.identity.start);
         self.connection = Some(Connection::begin(
             &self.settings.broker,
-            cabinet,
+            &name,
             &self.key,
             filters,
             will,

@@ -366,6 +366,26 @@ async fn everything_arrives_over_tls_with_the_cabinets_own_key() {
     survives_a_broker_killed_in_the_middle(broker, security, transport).await;
 }
 
+/// Another cabinet, with a certificate of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_the_cabinets_name_takes_nothing_over() {
+    let (broker, certificates) = Mosquitto::with_tls(&own_key());
+    let _office = Office::begin(broker.port, certificates.transport("office"));
+    let mut cabinet = Cabinet::begin(broker.port, certificates.security(), 10);
+    cabinet.confirmed(10).await;
+    let mut options = MqttOptions::new("PORT-7", ("localhost", broker.port));
+    options.set_transport(certificates.transport("PORT-8"));
+    let (_client, mut events) = AsyncClient::builder(options).capacity(8).build();
+    let admitted =
+        async { while !matches!(events.poll().await.unwrap(), Mqtt::Incoming(Packet::ConnAck(_))) {} };
+    soon(admitted).await;
+    cabinet.append(10);
+    cabinet.confirmed(20).await;
+    while let Ok(input) = cabinet.inputs.try_recv() {
+        assert!(!matches!(input, Input::LinkChanged { online: false }));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn new_certificates_count_without_a_restart_and_the_old_ones_until_they_have_worked() {
     let (mut broker, certificates) = Mosquitto::with_tls(&own_key());
