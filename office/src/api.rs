@@ -37,7 +37,10 @@ pub fn routes(app: Arc<App>) -> Router<Arc<App>> {
             "/applications/{application}",
             put(authority::register).get(authority::application),
         )
-        .route("/staff/{staff}", put(authority::name_staff))
+        .route(
+            "/staff/{staff}",
+            put(authority::name_staff).delete(authority::remove_staff),
+        )
         .route("/consignments/{consignment}/passes", post(authority::authorise))
         .route("/passes/{pass}", get(authority::pass).delete(authority::revoke))
         .route("/passes/{pass}/qr.svg", get(authority::qr))

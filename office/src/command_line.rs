@@ -15,6 +15,7 @@ use crate::documents;
 use crate::history::HistoryError;
 use crate::keys::{self, KeyStoreError, Keys, RotatedKey, write_secret};
 use crate::log;
+use crate::revoked;
 use crate::run::{self, RunError};
 use crate::settings::{Settings, SettingsError};
 
@@ -81,7 +82,8 @@ enum Command {
         #[arg(long)]
         anyway: bool,
     },
-    /// Issue certificates for the broker and for the hub: ca.pem, server.pem, server.key, office.pem, office.key
+    /// Issue certificates for the broker and for the hub, and the list of revoked ones: ca.pem, server.pem, server.key, office.pem,
+    /// office.key, revoked.pem. They count for 397 days
     Certificates {
         #[command(flatten)]
         config: Config,
@@ -252,7 +254,7 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
             anyway,
         } => rotate(&Settings::read(&config.config)?, step, key, anyway).await,
         Command::Certificates { config, out, hosts } => {
-            certificates(&Settings::read(&config.config)?, &out, &hosts)
+            certificates(&Settings::read(&config.config)?, &out, &hosts).await
         }
         Command::Events {
             config,
@@ -334,9 +336,10 @@ async fn rotate(settings: &Settings, step: Step, key: RotatedKey, anyway: bool) 
     Ok(())
 }
 
-fn certificates(settings: &Settings, out: &Path, hosts: &[String]) -> Result<(), Failure> {
+async fn certificates(settings: &Settings, out: &Path, hosts: &[String]) -> Result<(), Failure> {
     std::fs::create_dir_all(&settings.directory)?;
     let keys = Keys::open_or_create(&settings.keys())?;
+    let gone = Database::open(&settings.database()).await?.revoked_keys().await?;
     std::fs::create_dir_all(out)?;
     let write = |name: &str, text: &str| write_secret(&out.join(name), text);
     let both = |name: &str, issued: &Issued| {
@@ -344,6 +347,7 @@ fn certificates(settings: &Settings, out: &Path, hosts: &[String]) -> Result<(),
         write(&format!("{name}.key"), &issued.key)
     };
     write("ca.pem", keys.authority.pem())?;
+    revoked::write(&out.join("revoked.pem"), &keys.authority.revoked(&gone)?)?;
     both("server", &keys.authority.server(hosts)?)?;
     both("office", &keys.authority.client("office")?)?;
     println!("{}", out.display());

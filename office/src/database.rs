@@ -27,7 +27,9 @@ mod migrations;
 pub mod outbox;
 pub mod personal;
 mod rotation;
+pub mod said;
 pub mod verify;
+pub mod versions;
 
 pub use sql::{Either, Writing};
 
@@ -35,8 +37,10 @@ pub use sql::{Either, Writing};
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 /// How many statements one hub runs at once on a PostgreSQL.
 const SERVER_CONNECTIONS: u32 = 8;
-/// A hub that hangs in a transaction holds others up no longer than this, and waits no longer for others.
-const SERVER_PATIENCE: [(&str, &str); 2] = [
+/// What is committed is on disk, however the server is set. A hub that hangs in a transaction holds others up no longer than this, and
+/// waits no longer for others.
+const SERVER_SESSION: [(&str, &str); 3] = [
+    ("synchronous_commit", "on"),
     ("idle_in_transaction_session_timeout", "10s"),
     ("lock_timeout", "10s"),
 ];
@@ -56,6 +60,16 @@ pub enum DatabaseError {
     /// Built with an old SQLite.
     #[error("SQLite {0} may lose its write-ahead log; build with 3.51.3 or newer")]
     OldSqlite(String),
+    /// The key directory was left behind by a rotation.
+    #[error(
+        "the keys here are of generation {here}, the office's of {newest}: copy the newest key directory to this machine and restart the hub"
+    )]
+    OldKeys {
+        /// Of the key directory.
+        here: i64,
+        /// Of the office's documents.
+        newest: i64,
+    },
     /// A row that this program did not write.
     #[error("database: {what} holds {value:?}, which is no such thing; restore the backup")]
     Damaged {
@@ -213,10 +227,7 @@ impl Database {
     }
 
     async fn open_server(options: &PgConnectOptions) -> Result<Self, DatabaseError> {
-        let options = options
-            .clone()
-            .application_name("office")
-            .options(SERVER_PATIENCE);
+        let options = options.clone().application_name("office").options(SERVER_SESSION);
         let pool = PgPoolOptions::new()
             .max_connections(SERVER_CONNECTIONS)
             .acquire_timeout(Duration::from_secs(10))

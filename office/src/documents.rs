@@ -5,7 +5,7 @@ use office_protocol::{CabinetId, Purpose, Signed};
 use serde::Serialize;
 
 use crate::clock;
-use crate::database::{Database, DatabaseError, Writing, directory};
+use crate::database::{Database, DatabaseError, Writing, directory, versions};
 use crate::keys::Keys;
 
 /// These documents of one cabinet, in this order. One hub composes them at a time, so that what was read last has the highest version.
@@ -19,7 +19,8 @@ pub async fn compose(
     names: &[DocumentName],
 ) -> Result<Vec<(DocumentName, Signed)>, DatabaseError> {
     let mut tx = database.writing().await?;
-    directory::hold(&mut tx, cabinet).await?;
+    versions::hold(&mut tx, cabinet).await?;
+    versions::sign_with(&mut tx, keys.generation).await?;
     let mut documents = Vec::new();
     for name in names.iter().copied() {
         documents.push((name, one(&mut tx, keys, cabinet, name).await?));
@@ -38,7 +39,10 @@ pub async fn key_set_version(
     cabinet: &CabinetId,
 ) -> Result<u64, DatabaseError> {
     let mut tx = database.writing().await?;
-    let version = directory::version(&mut tx, cabinet, DocumentName::Keys, &json(&keys.key_set(0))).await?;
+    versions::hold(&mut tx, cabinet).await?;
+    versions::sign_with(&mut tx, keys.generation).await?;
+    let content = json(&keys.key_set(0));
+    let version = versions::version(&mut tx, cabinet, DocumentName::Keys, &content, clock::now()).await?;
     tx.commit().await?;
     Ok(version)
 }
@@ -71,38 +75,40 @@ async fn one(
     cabinet: &CabinetId,
     name: DocumentName,
 ) -> Result<Signed, DatabaseError> {
+    let now = clock::now();
     match name {
         DocumentName::Keys => {
             let content = json(&keys.key_set(0));
-            let version = directory::version(tx, cabinet, name, &content).await?;
+            let version = versions::version(tx, cabinet, name, &content, now).await?;
             Ok(keys.signed_key_set(cabinet, version))
         }
         DocumentName::Staff => {
             let members = directory::staff_of(tx.on(), cabinet).await?;
-            let version = directory::version(tx, cabinet, name, &stamp(keys, &json(&members))).await?;
+            let version = versions::version(tx, cabinet, name, &stamp(keys, &json(&members)), now).await?;
             Ok(sign(keys, cabinet, &Staff { version, members }))
         }
         DocumentName::Revocations => {
-            let passes = directory::revoked_passes(tx.on(), clock::now()).await?;
+            let passes = directory::revoked_passes(tx.on(), now).await?;
             let passes: Vec<_> = passes.iter().filter_map(|id| id.parse().ok()).collect();
-            let version = directory::version(tx, cabinet, name, &stamp(keys, &json(&passes))).await?;
-            let keys_revoked = Vec::new();
-            let document = Revocations {
-                version,
+            let mut document = Revocations {
+                version: 0,
                 passes,
-                keys: keys_revoked,
+                keys: keys.retired.clone(),
             };
+            document.version =
+                versions::version(tx, cabinet, name, &stamp(keys, &json(&document)), now).await?;
             Ok(sign(keys, cabinet, &document))
         }
         DocumentName::Policy => {
             let mut policy = directory::policy(tx.on(), cabinet).await?;
             policy.version = 0;
-            policy.version = directory::version(tx, cabinet, name, &stamp(keys, &json(&policy))).await?;
+            policy.version = versions::version(tx, cabinet, name, &stamp(keys, &json(&policy)), now).await?;
             Ok(sign(keys, cabinet, &policy))
         }
         DocumentName::Expected => {
             let consignments = directory::expected_at(tx.on(), cabinet).await?;
-            let version = directory::version(tx, cabinet, name, &stamp(keys, &json(&consignments))).await?;
+            let version =
+                versions::version(tx, cabinet, name, &stamp(keys, &json(&consignments)), now).await?;
             let document = Expected {
                 version,
                 consignments,

@@ -204,18 +204,24 @@ impl Hub {
             .collect();
         let found = batch::digests(&mut tx, &wanted).await?;
         let mut places: HashMap<CabinetId, Vec<_>> = HashMap::new();
-        for (cabinet, branch, seq, digest) in found {
-            places.entry(cabinet).or_default().push((branch, seq, digest));
+        for event in found {
+            places.entry(event.cabinet.clone()).or_default().push(event);
         }
         for turn in &mut turns {
-            for (branch, seq, digest) in places.remove(&turn.cabinet).unwrap_or_default() {
-                turn.knowledge.learn(branch, seq, digest);
+            for event in places.remove(&turn.cabinet).unwrap_or_default() {
+                turn.knowledge.learn(event.branch, event.seq, event.digest);
+                if let Some(start) = event.start {
+                    turn.knowledge.learn_writer(event.digest, start);
+                }
             }
             turn.judge(self.clock.millis(), &mut changes);
         }
-        changes.write(&mut tx).await?;
+        let overtaken = changes.write(&mut tx).await?;
         tx.commit().await?;
         self.changed();
+        for turn in &mut turns {
+            turn.documents |= overtaken.contains(&turn.cabinet);
+        }
         let mut outgoing = Vec::new();
         for turn in turns {
             outgoing.extend(self.answer(&turn).await?);
@@ -273,7 +279,13 @@ impl Hub {
     async fn answer(&self, turn: &Turn) -> Result<Vec<Outgoing>, DatabaseError> {
         let mut outgoing = Vec::new();
         if turn.documents {
-            outgoing = self.documents(&turn.cabinet, &DocumentName::ALL).await?;
+            match self.documents(&turn.cabinet, &DocumentName::ALL).await {
+                Ok(documents) => outgoing = documents,
+                Err(error @ DatabaseError::OldKeys { .. }) => {
+                    tracing::error!(cabinet = %turn.cabinet, %error, "no documents are signed for it here");
+                }
+                Err(error) => return Err(error),
+            }
         }
         let positions = turn
             .answers

@@ -324,7 +324,12 @@ impl Intake {
     }
 
     fn status(&mut self, status: Status, knowledge: &mut Knowledge, verdict: &mut Verdict) {
-        match knowledge.starts.worth(&status) {
+        let worth = if knowledge.is_over(&status) {
+            Worth::Stale
+        } else {
+            knowledge.starts.worth(&status)
+        };
+        match worth {
             Worth::Stale => {
                 self.view.stale += 1;
                 return;

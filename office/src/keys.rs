@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use office_protocol::enrolment::{Bundle, Identity};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::{
-    CabinetId, KeySet, OfficeKey, Personal, Purpose, SealedPart, Signed, SigningKey, VerifyingKey,
+    CabinetId, KeyId, KeySet, OfficeKey, Personal, Purpose, SealedPart, Signed, SigningKey, VerifyingKey,
 };
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -64,6 +64,10 @@ pub struct Keys {
     opening_before: Vec<OpeningKey>,
     /// Signing keys that count besides: prepared ones, and those that signed before.
     others: Vec<(Purpose, VerifyingKey)>,
+    /// Signing keys that were retired, by their ids.
+    pub retired: Vec<KeyId>,
+    /// Which step of all rotations the directory has seen: rises with each.
+    pub generation: i64,
     /// Issues certificates for the broker.
     pub authority: CertificateAuthority,
 }
@@ -172,6 +176,8 @@ impl Keys {
             opening: open_opening(&directory.join(SEALING))?,
             opening_before: rotation::opened_before(directory)?,
             others: rotation::others(directory)?,
+            retired: rotation::retired(directory)?,
+            generation: rotation::generation(directory)?,
             authority: CertificateAuthority::open(directory)?,
         })
     }

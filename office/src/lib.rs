@@ -21,6 +21,7 @@ mod log;
 pub mod mqtt;
 pub mod page;
 pub mod qr;
+pub mod revoked;
 pub mod run;
 pub mod secrets;
 pub mod server;

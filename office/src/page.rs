@@ -81,6 +81,8 @@ pub struct CabinetRow {
     pub protected: Vec<u16>,
     /// Lock boards to whom anybody at their cable can say what the cabinet says.
     pub unprotected: Vec<u16>,
+    /// Until when its certificate counts, if that is soon or over.
+    pub certificate_ends: Option<Timestamp>,
     /// Alarms that stand.
     pub alarms: usize,
 }
@@ -306,6 +308,7 @@ mod tests {
             unproven: 0,
             protected: vec![3],
             unprotected: vec![1, 2],
+            certificate_ends: Some(Timestamp::from_millis(0)),
             alarms: 0,
         };
         let overview = |language| Overview {
@@ -315,7 +318,9 @@ mod tests {
         };
         let zh = render(&overview(Language::Zh), None);
         assert!(zh.contains("⚠ 1, 2 无认证") && zh.contains("✓ 3 已认证"));
-        assert!(render(&overview(Language::En), None).contains("⚠ 1, 2 unprotected"));
+        assert!(zh.contains("⚠ 证书到期"));
+        let en = render(&overview(Language::En), None);
+        assert!(en.contains("⚠ 1, 2 unprotected") && en.contains("⚠ certificate ends"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::database::{Database, DatabaseError};
 use crate::hub::{Checked, Hub, Incoming, Outgoing, Patience};
 use crate::keys::{KeyStoreError, Keys, read_secret};
 use crate::mqtt::{BrokerError, Connector, Inbound, Outbound};
+use crate::revoked::RevokedFile;
 use crate::secrets::Secrets;
 use crate::server::{self, App};
 use crate::settings::Settings;
@@ -66,6 +67,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let secrets = Secrets::find(&settings.directory)?;
     let database = Database::open(&settings.database()).await?;
     let patience = settings.patience();
+    let revoked = settings.revoked.clone().map(RevokedFile::at);
     let names = settings
         .webhooks
         .iter()
@@ -105,7 +107,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     tracing::info!(%address, "the office is open");
     let ended = tokio::select! {
-        result = serve_cabinets(hub.clone(), inbound, &outbound_in, patience) => result.map_err(RunError::from),
+        result = serve_cabinets(hub.clone(), inbound, &outbound_in, patience, revoked) => result.map_err(RunError::from),
         () = server::serve(listener, Arc::new(app)) => Ok(()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
@@ -150,12 +152,13 @@ async fn serve_cabinets(
     inbound: mpsc::Receiver<Inbound>,
     outbound: &mpsc::Sender<Outgoing>,
     patience: Patience,
+    revoked: Option<RevokedFile>,
 ) -> Result<(), DatabaseError> {
     let (checked_in, checked) = mpsc::channel(1);
     let mut checking = tokio::spawn(check_messages(hub.clone(), inbound, checked_in));
     tokio::select! {
         done = judge_messages(&hub, checked, outbound) => done,
-        done = upkeep(&hub, patience) => done,
+        done = upkeep(&hub, patience, revoked) => done,
         done = &mut checking => done.unwrap_or(Ok(())),
     }
 }
@@ -220,9 +223,16 @@ async fn catch_up(hub: Arc<Hub>, mut online: watch::Receiver<bool>, outbound: mp
     }
 }
 
-async fn upkeep(hub: &Hub, patience: Patience) -> Result<(), DatabaseError> {
+async fn upkeep(
+    hub: &Hub,
+    patience: Patience,
+    mut revoked: Option<RevokedFile>,
+) -> Result<(), DatabaseError> {
     loop {
         or_pause(hub.upkeep(patience, clock::now()).await).await?;
+        if let Some(file) = &mut revoked {
+            or_pause(file.keep(&hub.database, &hub.keys).await).await?;
+        }
         // Other hubs on the same database change it too.
         hub.changed();
         tokio::time::sleep(UPKEEP_EVERY).await;

@@ -35,6 +35,9 @@ pub struct Settings {
     /// So many days after a consignment was taken out, what is personal about it is erased.
     #[serde(default = "default_personal_days")]
     pub personal_days: u32,
+    /// Where the list of revoked certificates is written for the broker, which must read it again then.
+    #[serde(default)]
+    pub revoked: Option<PathBuf>,
     /// The broker.
     pub broker: mqtt::Settings,
     /// Whom hand-overs are told to.
@@ -118,6 +121,7 @@ impl Settings {
         })?;
         let beside = path.parent().unwrap_or(Path::new("."));
         settings.directory = beside.join(&settings.directory);
+        settings.revoked = settings.revoked.map(|path| beside.join(path));
         for webhook in &mut settings.webhooks {
             webhook.secret_file = beside.join(&webhook.secret_file);
         }

@@ -1,7 +1,8 @@
 //! Telling other systems of hand-overs: from the database's outbox, at least once, in order for each consignment.
 //!
-//! A delivery is a POST of JSON. `X-Locker-Delivery` is the same in every try, so that a receiver takes it once; `X-Locker-Signature` is
-//! `sha256=` and the HMAC-SHA-256 of the body under the webhook's secret, in hexadecimal digits. Anything but 2xx is tried again.
+//! A delivery is a POST of JSON. `X-Locker-Delivery` is the same in every try, of a database restored from a backup too, so that a
+//! receiver takes it once; `X-Locker-Signature` is `sha256=` and the HMAC-SHA-256 of the body under the webhook's secret, in hexadecimal
+//! digits. Anything but 2xx is tried again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +67,7 @@ async fn round(
         };
         let headers = [
             ("content-type", "application/json".to_owned()),
-            ("x-locker-delivery", delivery.id.to_string()),
+            ("x-locker-delivery", delivery.name()),
             ("x-locker-signature", signature(secret, body.as_bytes())),
         ];
         let (agent, url) = (agent.clone(), webhook.url.clone());
@@ -118,7 +119,7 @@ async fn payload(
     }
     let mut told = json!({
         "type": delivery.kind,
-        "delivery": delivery.id,
+        "delivery": delivery.name(),
         "cabinet": event.source,
         "seq": event.seq,
         "time": event.time,

@@ -12,7 +12,8 @@ use office::certificates::CertificateAuthority;
 use office::keys::Keys;
 use office::mqtt::{Connector, Outbound, Settings, Tls};
 use office_protocol::enrolment::{Bundle, Identity};
-use office_protocol::{Presence, Purpose, Signed, Topic};
+use office_protocol::{Presence, Purpose, Signed, SigningKey, Topic};
+use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, TlsConfiguration, Transport};
 use serde_json::Value;
 use support::programs::{free_port, get, office, printed, settings, start_broker, start_office, until};
 use support::{Place, TestCabinet};
@@ -195,6 +196,94 @@ async fn a_renewed_certificate_is_taken_once_it_works() {
     is_connected("offline").await;
     let _broker = start_broker(place, broker_port, &tls_listener(&certificates)).await;
     is_connected("ok").await;
+}
+
+/// Whether the broker lets somebody in with this name, certificate and key.
+async fn is_admitted(place: &Place, port: u16, name: &str, files: &(String, String)) -> bool {
+    let mut options = MqttOptions::new(name, ("localhost", port));
+    options.set_transport(Transport::tls_with_config(TlsConfiguration::Simple {
+        ca: std::fs::read(place.path().join("certificates/ca.pem")).unwrap(),
+        alpn: None,
+        client_auth: Some((files.0.clone().into_bytes(), files.1.clone().into_bytes())),
+    }));
+    let (_client, mut events) = AsyncClient::builder(options).capacity(8).build();
+    loop {
+        match events.poll().await {
+            Ok(Event::Incoming(Packet::ConnAck(_))) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_refuses_a_revoked_cabinet() {
+    let place = &Place::sqlite();
+    let (broker_port, port) = (free_port(), free_port());
+    settings(place, port, broker_port, TLS);
+    let path = place.path().join(format!("office-{port}.toml"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace("[broker]", "revoked = \"certificates/revoked.pem\"\n[broker]");
+    std::fs::write(path, text).unwrap();
+    let certificates = place.path().join("certificates");
+    printed(office(place, port, &["certificates", "--out"]).arg(&certificates));
+    let mut cabinets = [TestCabinet::new("PORT-7"), TestCabinet::new("PORT-8")];
+    cabinets[1].key = SigningKey::from_secret(&[9; 32]);
+    let files = cabinets.each_ref().map(|cabinet| {
+        let bundle = enrol(place, port, cabinet);
+        (bundle.certificate, private_key_pem(cabinet))
+    });
+    let listener = format!(
+        "{}crlfile {}\n",
+        tls_listener(&certificates),
+        certificates.join("revoked.pem").display()
+    );
+    let broker = start_broker(place, broker_port, &listener).await;
+    assert!(is_admitted(place, broker_port, "PORT-7", &files[0]).await);
+    // Of two lists of the same second the broker's library takes the first: again, until it has the second.
+    until("the broker has read the list again", async || {
+        printed(&mut office(place, port, &["revoke", "--cabinet", "PORT-7"]));
+        let mut reload = std::process::Command::new("kill");
+        let reload = reload.args(["-HUP", &broker.id().to_string()]).status();
+        assert!(reload.unwrap().success());
+        let refused = !is_admitted(place, broker_port, "PORT-7", &files[0]).await;
+        refused.then_some(())
+    })
+    .await;
+    assert!(is_admitted(place, broker_port, "PORT-8", &files[1]).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_the_hubs_name_takes_nothing_over() {
+    let place = &Place::sqlite();
+    let port = free_port();
+    let _broker = start_broker(place, port, "").await;
+    let connector = Connector::new(&Settings {
+        host: "localhost".into(),
+        port,
+        root: "locker/v1".into(),
+        name: Some("office".into()),
+        share: None,
+        tls: None,
+    })
+    .unwrap();
+    let (inbound, mut heard) = mpsc::channel(100);
+    let (_sender, outbound) = mpsc::channel(100);
+    let online = watch::Sender::new(false);
+    let mut connected = online.subscribe();
+    tokio::spawn(connector.run(inbound, outbound, online));
+    connected.wait_for(|online| *online).await.unwrap();
+    let (client, mut events) = AsyncClient::builder(MqttOptions::new("office", ("localhost", port)))
+        .capacity(8)
+        .build();
+    while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::ConnAck(_))) {}
+    let options = PublishOptions::at_least_once();
+    let topic = "locker/v1/PORT-7/event".to_owned();
+    client.try_publish(topic, "hello".to_owned(), options).unwrap();
+    tokio::spawn(async move { while events.poll().await.is_ok() {} });
+    let message = tokio::time::timeout(Duration::from_secs(30), heard.recv()).await;
+    assert_eq!(message.unwrap().unwrap().payload, b"hello");
+    assert!(!connected.has_changed().unwrap(), "the hub was never away");
 }
 
 on_both_databases! {

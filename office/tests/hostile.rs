@@ -6,7 +6,7 @@ mod support;
 
 use office::database::Either;
 use office::hub::Hub;
-use office_protocol::{EventMessage, Presence, Purpose, Seq, Signed, Topic};
+use office_protocol::{EventMessage, Presence, Purpose, Seq, Signed, Start, Topic};
 use support::programs::{office, settings};
 use support::{Place, TestCabinet, hub, hub_with, position};
 
@@ -141,7 +141,28 @@ async fn a_cabinet_is_revoked_without_a_hub_that_runs(place: &Place) {
     assert_eq!(hub.database.verify().await.unwrap().events, 0);
 }
 
+/// What the broker's owner has kept comes when the hub has forgotten that start, or never heard of it.
+async fn a_replayed_status_of_a_start_that_is_over_shows_no_life(place: &Place) {
+    let mut cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place, &cabinet).await;
+    cabinet.rate(3);
+    let status = cabinet.status(Presence::Online);
+    let replayed = cabinet.sends(Topic::Status, status);
+    cabinet.start = Start(0xdef);
+    cabinet.rate(2);
+    let events = cabinet.events(1, 5, vec![]);
+    hub.take(cabinet.sends(Topic::Event, events)).await.unwrap();
+    assert!(hub.take(replayed).await.unwrap().is_empty());
+    let listed = async || hub.database.cabinets(None).await.unwrap().remove(0).presence;
+    assert_eq!(listed().await, "unknown");
+    let status = cabinet.status(Presence::Online);
+    let out = hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
+    assert_eq!(position(&hub, &out).unwrap().seq, Seq(5));
+    assert_eq!(listed().await, "online");
+}
+
 on_both_databases! {
+    a_replayed_status_of_a_start_that_is_over_shows_no_life,
     texts_that_no_database_takes_are_malformed_and_stop_nobody,
     only_the_message_is_refused_that_the_database_does_not_take,
     a_cabinet_is_revoked_without_a_hub_that_runs,

@@ -119,6 +119,22 @@ async fn a_revoked_cabinet_is_revoked_at_every_hub() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_is_on_disk_however_the_server_is_set() {
+    let place = &Place::postgres();
+    let off = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit TO off', current_database()); END $$";
+    place.psql(off, None);
+    let hub = hub(place, &[]).await;
+    let office::database::Either::Postgres(pool) = hub.database.read() else {
+        panic!("a server");
+    };
+    let set: String = sqlx::query_scalar("SHOW synchronous_commit")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(set, "on");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_who_pages_on_misses_nothing_that_is_being_written() {
     let place = &Place::postgres();
     let cabinet = TestCabinet::new("PORT-0");

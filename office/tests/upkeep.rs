@@ -199,6 +199,34 @@ async fn what_nobody_needs_any_more_is_erased_by_schedule(place: &Place) {
     assert!(hub.database.verify().await.unwrap().is_intact());
 }
 
+async fn what_only_a_history_tells_of_that_the_cabinet_has_left_is_erased_too(place: &Place) {
+    let mut cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place, &cabinet).await;
+    let (digests, _) = three_parts(&hub, &mut cabinet).await;
+    let mut restored = TestCabinet::new("PORT-7");
+    restored.journal = cabinet.journal[..1].to_vec();
+    restored.write(EventBody::Collected {
+        consignment: "PERMIT-0".parse().unwrap(),
+        compartment: CompartmentId(4),
+    });
+    let message = restored.sends(Topic::Event, restored.events(2, 2, vec![]));
+    hub.take(message).await.unwrap();
+    let filter = office::database::consignments::Filter {
+        id: Some("PERMIT-0".into()),
+        limit: 9,
+        ..Default::default()
+    };
+    let told = hub.database.consignments(&filter).await.unwrap();
+    let mut told: Vec<_> = told.iter().map(|row| (row.branch, row.state.as_str())).collect();
+    told.sort_unstable();
+    assert_eq!(told, [(0, "placed"), (1, "collected")]);
+    let in_days = |days: i64| office::clock::now().plus_millis(days * DAY_MS);
+    hub.upkeep(PATIENCE, in_days(29)).await.unwrap();
+    assert_eq!(kept(&hub, &cabinet, &digests).await, [true, true, true]);
+    hub.upkeep(PATIENCE, in_days(31)).await.unwrap();
+    assert_eq!(kept(&hub, &cabinet, &digests).await, [false, false, false]);
+}
+
 async fn many_messages_are_one_transaction_and_one_position_for_each_cabinet(place: &Place) {
     let mut cabinets: Vec<TestCabinet> = (0..5).map(|n| TestCabinet::new(&format!("PORT-{n}"))).collect();
     let hub = hub_with(place, &cabinets[0]).await;
@@ -278,6 +306,16 @@ async fn an_old_snapshot_does_not_replace_a_newer_one(place: &Place) {
     let status = later.status(Presence::Online);
     hub.take(later.sends(Topic::Status, status)).await.unwrap();
     assert_eq!(shown(state(first, 9)).await, (first + 1, 1), "that start is over");
+    later.rate(3);
+    let message = later.sends(Topic::Event, later.events(1, 3, vec![]));
+    hub.take(message).await.unwrap();
+    let forgotten = shown(state(first + 7, 2)).await;
+    assert_eq!(
+        forgotten,
+        (first + 1, 1),
+        "a replay: what is stored goes on after it"
+    );
+    assert_eq!(shown(state(first + 1, 3)).await, (first + 1, 3));
 }
 
 on_both_databases! {
@@ -285,6 +323,7 @@ on_both_databases! {
     a_revoked_cabinet_is_not_heard_until_it_is_enrolled_anew,
     what_is_erased_on_request_stays_erased_and_every_chain_verifies,
     what_nobody_needs_any_more_is_erased_by_schedule,
+    what_only_a_history_tells_of_that_the_cabinet_has_left_is_erased_too,
     many_messages_are_one_transaction_and_one_position_for_each_cabinet,
     an_old_snapshot_does_not_replace_a_newer_one,
 }

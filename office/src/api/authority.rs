@@ -230,6 +230,20 @@ pub(super) async fn name_staff(
     Ok(Json(pass.into()))
 }
 
+/// Neither pass nor badge nor PIN of theirs counts any more.
+pub(super) async fn remove_staff(
+    State(app): State<Arc<App>>,
+    Path(staff): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let staff: StaffId = id(&staff)?;
+    if !app.hub.database.remove_staff(&staff, clock::now()).await? {
+        return Err(Refusal::NotFound("member of staff"));
+    }
+    app.publish_everywhere(&[DocumentName::Staff, DocumentName::Revocations])
+        .await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Authorisation {
@@ -308,6 +322,7 @@ pub(super) async fn revoke(
     if !app.hub.database.revoke(&pass, clock::now()).await? {
         return Err(Refusal::NotFound("pass"));
     }
-    app.publish_everywhere(&[DocumentName::Revocations]).await?;
+    app.publish_everywhere(&[DocumentName::Revocations, DocumentName::Staff])
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -85,6 +85,12 @@ impl IntoResponse for Refusal {
                 "too many requests; wait a second".to_owned(),
             ),
             Self::Unavailable(what) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable", what.to_owned()),
+            Self::Database(error @ DatabaseError::OldKeys { .. }) => {
+                tracing::error!(%error, "a request failed");
+                let what =
+                    "what was asked is kept, and this hub's keys are old: it signs nothing; see its log";
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", what.to_owned())
+            }
             Self::Database(error) => {
                 tracing::error!(%error, "a request failed");
                 (

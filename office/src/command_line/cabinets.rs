@@ -7,11 +7,13 @@ use office_protocol::CabinetId;
 use office_protocol::enrolment::Identity;
 
 use super::{Failure, open};
+use crate::certificates;
 use crate::clock;
 use crate::database::Database;
 use crate::documents;
 use crate::history::History;
 use crate::keys::Keys;
+use crate::revoked;
 use crate::settings::Settings;
 
 fn read_identity(identity: &Path) -> Result<Identity, Failure> {
@@ -54,6 +56,9 @@ async fn print_bundle(
 ) -> Result<(), Failure> {
     let version = documents::key_set_version(database, keys, cabinet).await?;
     let bundle = keys.bundle(cabinet, known, version)?;
+    database
+        .certified(cabinet, certificates::ends(clock::now()))
+        .await?;
     println!(
         "{}",
         serde_json::to_string_pretty(&bundle).expect("a bundle is texts")
@@ -92,5 +97,15 @@ pub(super) async fn revoke(settings: &Settings, cabinet: &CabinetId) -> Result<(
         return Err(Failure::Unknown(cabinet.clone()));
     }
     eprintln!("office: {cabinet} is revoked");
+    if let Some(path) = &settings.revoked {
+        let list = Keys::open(&settings.keys())?
+            .authority
+            .revoked(&database.revoked_keys().await?)?;
+        revoked::write(path, &list)?;
+        eprintln!(
+            "office: {} is written; let the broker read it again",
+            path.display()
+        );
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use office_protocol::state::Occupancy;
 use office_protocol::{CabinetState, EventHeader, Timestamp};
 
+use crate::clock;
 use crate::database::alarms::ListedAlarm;
 use crate::database::cabinets::ListedCabinet;
 use crate::database::{Database, DatabaseError, consignments, events};
@@ -13,6 +14,8 @@ use crate::page::{
 const EVENTS: u32 = 30;
 const CONSIGNMENTS: u32 = 200;
 const ALARMS: u32 = 100;
+/// So long before a certificate ends it is shown.
+const RENEWAL_MS: i64 = 30 * 86_400_000;
 
 /// The page's content.
 ///
@@ -94,6 +97,10 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
         unproven,
         protected,
         unprotected,
+        certificate_ends: cabinet
+            .certificate_ends
+            .filter(|ends| cabinet.revoked.is_none() && ends - RENEWAL_MS <= clock::now().as_millis())
+            .map(Timestamp::from_millis),
         alarms: mine.count(),
     }
 }

@@ -64,46 +64,54 @@ row! {
     }
 }
 
-/// Raises an alarm so many times; one that stands already is counted.
+/// Raises alarms so many times; one that stands already is counted. Each key once.
 ///
 /// # Errors
 /// [`DatabaseError`].
 pub async fn raise(
     tx: &mut Writing,
-    key: AlarmKey<'_>,
-    times: u32,
+    alarms: &[(AlarmKey<'_>, u32)],
     now: Timestamp,
 ) -> Result<(), DatabaseError> {
-    execute!(
-        tx.on(),
-        "INSERT INTO alarms (cabinet, alarm, source, compartment, raised, last, times) VALUES ($1, $2, $3, $4, $5, $5, $6) \
-         ON CONFLICT (cabinet, alarm, source, COALESCE(compartment, -1)) WHERE cleared IS NULL \
-         DO UPDATE SET times = alarms.times + excluded.times, last = excluded.last",
-        key.cabinet,
-        key.alarm,
-        key.source.as_str(),
-        key.compartment,
-        now.as_millis(),
-        i64::from(times),
-    )?;
+    if alarms.is_empty() {
+        return Ok(());
+    }
+    insert_many!(
+        tx.on(), alarms, row =>
+        "INSERT INTO alarms (cabinet, alarm, source, compartment, raised, last, times)",
+        [
+            ("$1", "text", row.0.cabinet),
+            ("$2", "text", row.0.alarm),
+            ("$3", "text", row.0.source.as_str()),
+            ("$4", "int8", row.0.compartment),
+            ("$5", "int8", now.as_millis()),
+            ("$6", "int8", now.as_millis()),
+            ("$7", "int8", i64::from(row.1)),
+        ],
+        "ON CONFLICT (cabinet, alarm, source, COALESCE(compartment, -1)) WHERE cleared IS NULL \
+         DO UPDATE SET times = alarms.times + excluded.times, last = excluded.last"
+    );
     Ok(())
 }
 
-/// Ends an alarm that stands.
+/// Ends alarms that stand. Each key once.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn clear(tx: &mut Writing, key: AlarmKey<'_>, now: Timestamp) -> Result<(), DatabaseError> {
-    execute!(
-        tx.on(),
-        "UPDATE alarms SET cleared = $5 WHERE cabinet = $1 AND alarm = $2 AND source = $3 \
-         AND COALESCE(compartment, -1) = COALESCE($4, -1) AND cleared IS NULL",
-        key.cabinet,
-        key.alarm,
-        key.source.as_str(),
-        key.compartment,
-        now.as_millis()
-    )?;
+pub async fn clear(tx: &mut Writing, alarms: &[AlarmKey<'_>], now: Timestamp) -> Result<(), DatabaseError> {
+    update_many!(
+        tx.on(), alarms, row =>
+        "UPDATE alarms SET cleared = given.at",
+        [
+            ("$1", "cabinet", "text", row.cabinet),
+            ("$2", "alarm", "text", row.alarm),
+            ("$3", "source", "text", row.source.as_str()),
+            ("$4", "compartment", "int8", row.compartment),
+            ("$5", "at", "int8", now.as_millis()),
+        ],
+        "WHERE alarms.cabinet = given.cabinet AND alarms.alarm = given.alarm AND alarms.source = given.source \
+         AND COALESCE(alarms.compartment, -1) = COALESCE(given.compartment, -1) AND cleared IS NULL"
+    );
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use office_protocol::{Branch, CabinetId, Digest, SealedPart, Seq, Timestamp};
+use office_protocol::{Branch, CabinetId, Digest, SealedPart, Seq, Start, Timestamp};
 
 use super::{DatabaseError, Either, Writing, digest, number, parse, parse_json, unsigned};
 use crate::intake::{Head, Origin, Starts, Stored};
@@ -126,8 +126,26 @@ fn branch_of(value: i64) -> Branch {
     Branch(u32::try_from(value).unwrap_or(u32::MAX))
 }
 
-/// One stored event's place and digest.
-pub type Found = (CabinetId, Branch, Seq, Digest);
+/// One stored event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Whose.
+    pub cabinet: CabinetId,
+    /// In which history.
+    pub branch: Branch,
+    /// Its number.
+    pub seq: Seq,
+    /// Its digest.
+    pub digest: Digest,
+    /// Who wrote it, where its first bytes say so.
+    pub start: Option<Start>,
+}
+
+/// The start in an event's first bytes: cabinets write the id first, `"id":"<start>-<seq>"`.
+fn writer(bytes: &[u8]) -> Option<Start> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    text.split_once("\"id\":\"")?.1.split_once('-')?.0.parse().ok()
+}
 
 /// The digests of the events with these numbers, in every history of their cabinets.
 ///
@@ -145,12 +163,13 @@ pub async fn digests(
     if ranges.is_empty() {
         return Ok(Vec::new());
     }
-    type Row = (String, i64, i64, Vec<u8>);
+    type Row = (String, i64, i64, Vec<u8>, Vec<u8>);
     let rows: Vec<Row> = match tx.on() {
         Either::Sqlite(on) => {
             let mut rows = Vec::new();
             for (cabinet, first, last) in ranges {
-                let text = "SELECT cabinet, branch, seq, digest FROM events WHERE cabinet = $1 AND seq BETWEEN $2 AND $3";
+                let text = "SELECT cabinet, branch, seq, digest, substr(bytes, 1, 64) FROM events \
+                            WHERE cabinet = $1 AND seq BETWEEN $2 AND $3";
                 let found: Vec<Row> = sqlx::query_as(text)
                     .bind(cabinet)
                     .bind(first)
@@ -162,7 +181,7 @@ pub async fn digests(
             rows
         }
         Either::Postgres(on) => {
-            let text = "SELECT events.cabinet, branch, seq, digest FROM events \
+            let text = "SELECT events.cabinet, branch, seq, digest, substr(bytes, 1, 64) FROM events \
                 JOIN UNNEST($1::text[], $2::int8[], $3::int8[]) AS wanted (cabinet, first, last) \
                 ON events.cabinet = wanted.cabinet AND seq BETWEEN first AND last";
             sqlx::query_as(text)
@@ -173,13 +192,14 @@ pub async fn digests(
                 .await?
         }
     };
-    let read = |(cabinet, branch, seq, hash): Row| {
-        Ok((
-            parse("events.cabinet", &cabinet)?,
-            branch_of(branch),
-            Seq(unsigned(seq)),
-            digest(&hash)?,
-        ))
+    let read = |(cabinet, branch, seq, hash, bytes): Row| {
+        Ok(Found {
+            cabinet: parse("events.cabinet", &cabinet)?,
+            branch: branch_of(branch),
+            seq: Seq(unsigned(seq)),
+            digest: digest(&hash)?,
+            start: writer(&bytes),
+        })
     };
     rows.into_iter().map(read).collect()
 }

@@ -1,12 +1,11 @@
 //! Cabinets: their keys, what they last said of themselves, and their commands.
 
-use office_protocol::{
-    Action, CabinetId, CabinetState, Command, Reply, StaffId, Status, Timestamp, VerifyingKey,
-};
+use std::collections::BTreeSet;
+
+use office_protocol::{Action, CabinetId, Command, Reply, StaffId, Timestamp, VerifyingKey};
 use serde::Serialize;
 
-use super::{Database, DatabaseError, Either, Writing, code, instant, number, parse, parse_json, unsigned};
-use crate::intake::Starts;
+use super::{Database, DatabaseError, Either, instant, number, parse, parse_json, unsigned};
 
 row! {
     /// One cabinet. Times are milliseconds since 1970, in JSON as RFC 3339.
@@ -38,6 +37,9 @@ row! {
         pub branches: i64,
         /// Forged messages in its name.
         pub forged: i64,
+        /// Until when its newest certificate counts.
+        #[serde(serialize_with = "instant::shown_if_any")]
+        pub certificate_ends: Option<i64>,
         /// Its last snapshot of compartments and boards.
         #[serde(serialize_with = "raw_json")]
         pub state: Option<String>,
@@ -64,104 +66,6 @@ pub struct ListedCommand {
     pub expires: Timestamp,
     /// The cabinet's answer.
     pub reply: Option<Reply>,
-}
-
-/// Keeps the latest status, and who has spoken up to it.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn status(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    status: &Status,
-    starts: &Starts,
-) -> Result<(), DatabaseError> {
-    execute!(
-        tx.on(),
-        "UPDATE cabinets SET start = $2, nonce = $3, past_starts = $4, presence = $5, version = $6 WHERE id = $1",
-        cabinet.as_str(),
-        status.start.to_string(),
-        number(status.nonce),
-        serde_json::to_string(&starts.past).expect("texts and numbers"),
-        code(&status.presence),
-        &status.version,
-    )?;
-    Ok(())
-}
-
-/// Something forged came in its name, so many times.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn forged(tx: &mut Writing, cabinet: &CabinetId, times: u32) -> Result<(), DatabaseError> {
-    execute!(
-        tx.on(),
-        "UPDATE cabinets SET forged = forged + $2 WHERE id = $1",
-        cabinet.as_str(),
-        i64::from(times),
-    )?;
-    Ok(())
-}
-
-/// Keeps a snapshot, unless it is of an earlier start, or older than the one that is kept.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn state(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    state: &CabinetState,
-    starts: &Starts,
-) -> Result<(), DatabaseError> {
-    if starts.past.iter().any(|(start, _)| *start == state.start) {
-        return Ok(());
-    }
-    execute!(
-        tx.on(),
-        "UPDATE cabinets SET state = $2, state_start = $3, state_seq = $4 WHERE id = $1 \
-         AND (state_start IS NULL OR state_start <> $3 OR state_seq <= $4)",
-        cabinet.as_str(),
-        serde_json::to_string(state).expect("states are texts and numbers"),
-        state.start.to_string(),
-        number(state.seq.0),
-    )?;
-    Ok(())
-}
-
-/// Keeps a reply to a command that was given.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn reply(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    reply: &Reply,
-    now: Timestamp,
-) -> Result<(), DatabaseError> {
-    let text = serde_json::to_string(reply).expect("replies are texts and numbers");
-    execute!(
-        tx.on(),
-        "UPDATE commands SET reply = $3, replied = $4 WHERE cabinet = $1 AND number = $2",
-        cabinet.as_str(),
-        number(reply.number),
-        text,
-        now.as_millis()
-    )?;
-    Ok(())
-}
-
-/// The next key has signed something that is being stored: it is the key from now on, and the one before counts no more.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn renewed(tx: &mut Writing, cabinet: &CabinetId) -> Result<(), DatabaseError> {
-    execute!(
-        tx.on(),
-        "UPDATE cabinets SET past_keys = LTRIM(past_keys || ' ' || public_key), public_key = next_key, next_key = NULL \
-         WHERE id = $1 AND next_key IS NOT NULL",
-        cabinet.as_str()
-    )?;
-    Ok(())
 }
 
 impl Database {
@@ -209,6 +113,49 @@ impl Database {
         Ok(done > 0)
     }
 
+    /// A cabinet was given a certificate that counts until then.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn certified(&self, cabinet: &CabinetId, until: Timestamp) -> Result<(), DatabaseError> {
+        let mut tx = self.writing().await?;
+        execute!(
+            tx.on(),
+            "UPDATE cabinets SET certificate_ends = $2 WHERE id = $1",
+            cabinet.as_str(),
+            until.as_millis()
+        )?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The keys whose certificates the broker must refuse: of revoked cabinets, and those that a newer one has replaced.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn revoked_keys(&self) -> Result<Vec<VerifyingKey>, DatabaseError> {
+        type Row = (String, String, Option<String>, bool);
+        let rows: Vec<Row> = fetch!(
+            fetch_all,
+            self.read(),
+            "SELECT public_key, past_keys, next_key, revoked IS NOT NULL FROM cabinets"
+        )?;
+        let (mut gone, mut counts) = (BTreeSet::new(), BTreeSet::new());
+        for (key, past, next, revoked) in rows {
+            gone.extend(past.split_whitespace().map(str::to_owned));
+            let current = if revoked { &mut gone } else { &mut counts };
+            current.insert(key);
+            counts.extend(next);
+        }
+        let read = |text: &String| {
+            VerifyingKey::from_text(text).ok_or_else(|| DatabaseError::Damaged {
+                what: "cabinets.public_key",
+                value: text.clone(),
+            })
+        };
+        gone.difference(&counts).map(read).collect()
+    }
+
     /// Lists cabinets.
     ///
     /// # Errors
@@ -217,7 +164,7 @@ impl Database {
         Ok(fetch!(
             fetch_all,
             self.read(),
-            "SELECT id, enrolled, revoked, presence, version, last_seen, forged, state, \
+            "SELECT id, enrolled, revoked, presence, version, last_seen, forged, certificate_ends, state, \
              CASE WHEN EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'silent' AND cleared IS NULL) \
              THEN last_seen END AS silent_since, \
              EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'gap' AND cleared IS NULL) AS gap, \
@@ -286,7 +233,8 @@ impl Database {
         )?)
     }
 
-    /// Numbers and records a command for the start that the cabinet last named; `None` before its first word.
+    /// Numbers and records a command for the start that the cabinet last named; `None` before its first word. Numbers are milliseconds
+    /// since 1970, or one more than the last: a database restored from a backup gives none for a second time.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -302,9 +250,10 @@ impl Database {
         let row: Option<(Option<String>, i64)> = fetch!(
             fetch_optional,
             tx.on(),
-            "UPDATE cabinets SET command_number = command_number + 1 WHERE id = $1 AND revoked IS NULL \
-             RETURNING start, command_number",
-            cabinet.as_str()
+            "UPDATE cabinets SET command_number = CASE WHEN command_number < $2 THEN $2 ELSE command_number + 1 END \
+             WHERE id = $1 AND revoked IS NULL RETURNING start, command_number",
+            cabinet.as_str(),
+            now.as_millis(),
         )?;
         let Some((Some(start), command_number)) = row else {
             return Ok(None);

@@ -133,7 +133,7 @@ pub fn key(cabinet: &CabinetId, stored: &Stored, event: &Event) -> Option<Key> {
 }
 
 impl Changing {
-    /// Reads those that are known of these.
+    /// Reads those that are known of these, in whichever history.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -165,8 +165,22 @@ impl Changing {
             }
         };
         let key = |row: &ListedConsignment| (row.cabinet.clone(), row.branch, row.id.clone());
+        let mut rows: BTreeMap<Key, ListedConsignment> =
+            rows.into_iter().map(|row| (key(&row), row)).collect();
+        // Where histories have parted, which is rare.
+        for (cabinet, branch, id) in keys.iter().filter(|key| key.1 > 0) {
+            let earlier: Option<ListedConsignment> = fetch!(
+                fetch_optional,
+                tx.on(),
+                columns!(" WHERE cabinet = $1 AND branch < $2 AND id = $3 ORDER BY branch DESC LIMIT 1"),
+                cabinet,
+                branch,
+                id
+            )?;
+            rows.extend(earlier.map(|row| (key(&row), row)));
+        }
         Ok(Self {
-            rows: rows.into_iter().map(|row| (key(&row), row)).collect(),
+            rows,
             changed: BTreeSet::new(),
         })
     }
@@ -175,13 +189,27 @@ impl Changing {
     pub fn apply(&mut self, key: Key, event: &Event) {
         let row = match put_in(&key, event) {
             Some(row) => self.rows.entry(key.clone()).insert_entry(row).into_mut(),
-            None => match self.rows.get_mut(&key) {
+            None => match self.known(&key) {
                 Some(row) => row,
                 None => return,
             },
         };
         row.go_on(event);
         self.changed.insert(key);
+    }
+
+    /// A consignment as this history knows it: what was put in before the histories parted is told of in an earlier one.
+    fn known(&mut self, key: &Key) -> Option<&mut ListedConsignment> {
+        if !self.rows.contains_key(key) {
+            let mut earlier = self.rows.iter().rev();
+            let (_, row) = earlier
+                .find(|((cabinet, branch, id), _)| (cabinet, id) == (&key.0, &key.2) && *branch < key.1)?;
+            let mut row = row.clone();
+            row.branch = key.1;
+            row.inside();
+            self.rows.insert(key.clone(), row);
+        }
+        self.rows.get_mut(key)
     }
 
     /// Makes the changes part of the transaction.
@@ -294,18 +322,21 @@ impl ListedConsignment {
             EventBody::Disputed { .. } => "disputed".clone_into(&mut self.state),
             // A person looked: it stands as it was put in, or it is gone.
             EventBody::Confirmed { inside: false, .. } => self.taken_out("missing", time),
-            EventBody::Confirmed { inside: true, .. } => {
-                let state = if self.direction == "inbound" {
-                    "dropped-off"
-                } else {
-                    "placed"
-                };
-                state.clone_into(&mut self.state);
-            }
+            EventBody::Confirmed { inside: true, .. } => self.inside(),
             _ => {}
         }
         self.changed = time;
         self.changed_seq = number(event.seq.0);
+    }
+
+    fn inside(&mut self) {
+        let state = if self.direction == "inbound" {
+            "dropped-off"
+        } else {
+            "placed"
+        };
+        state.clone_into(&mut self.state);
+        self.left_at = None;
     }
 
     fn taken_out(&mut self, state: &str, time: i64) {

@@ -1,12 +1,14 @@
-//! What the office lays down: staff, expected consignments, passes, and the versions of what was signed of them.
+//! What the office lays down: staff, expected consignments, passes.
 
-use office_protocol::document::{DocumentName, ExpectedConsignment, Policy, Reported, StaffMember};
+use std::collections::BTreeMap;
+
+use office_protocol::document::{ExpectedConsignment, Policy, StaffMember};
 use office_protocol::event::StaffRole;
-use office_protocol::{CabinetId, StaffId, Timestamp};
+use office_protocol::{CabinetId, PassId, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, SqliteExecutor};
 
-use super::{Database, DatabaseError, Either, Writing, code, number, parse, parse_json, time, unsigned};
+use super::{Database, DatabaseError, Either, Writing, code, parse, parse_json, time};
 
 /// Where staff may work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,52 +44,49 @@ row! {
     }
 }
 
-/// Records a single-use pass' use; false when it was used at another cabinet before.
+/// Records single-use passes' uses; those that were used at another cabinet before.
 ///
 /// # Errors
 /// [`DatabaseError`].
-pub async fn pass_used(
+pub async fn passes_used(
     tx: &mut Writing,
-    cabinet: &CabinetId,
-    pass: &str,
-    at: Timestamp,
-) -> Result<bool, DatabaseError> {
-    execute!(
-        tx.on(),
-        "UPDATE passes SET used_at = $2, used = $3 WHERE id = $1 AND used_at IS NULL",
-        pass,
-        cabinet.as_str(),
-        at.as_millis()
-    )?;
-    let used: Option<Option<String>> = scalar!(
-        fetch_optional,
-        tx.on(),
-        "SELECT used_at FROM passes WHERE id = $1",
-        pass
-    )?;
-    Ok(used.flatten().is_none_or(|used_at| used_at == cabinet.as_str()))
-}
-
-/// What a cabinet says of a document.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn reported(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    name: DocumentName,
-    reported: &Reported,
-) -> Result<(), DatabaseError> {
-    execute!(
-        tx.on(),
-        "UPDATE documents SET reported_version = $3, refused = $4 WHERE cabinet = $1 AND name = $2 \
-         AND (reported_version IS NULL OR reported_version <= $3)",
-        cabinet.as_str(),
-        name.as_str(),
-        number(reported.version),
-        reported.refused.as_ref().map(code)
-    )?;
-    Ok(())
+    used: &BTreeMap<(PassId, CabinetId), Timestamp>,
+) -> Result<Vec<(PassId, CabinetId)>, DatabaseError> {
+    if used.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut once: BTreeMap<&PassId, (&CabinetId, Timestamp)> = BTreeMap::new();
+    for ((pass, cabinet), at) in used {
+        once.entry(pass).or_insert((cabinet, *at));
+    }
+    update_many!(
+        tx.on(), once, row =>
+        "UPDATE passes SET used_at = given.cabinet, used = given.at",
+        [
+            ("$1", "id", "text", row.0.as_str()),
+            ("$2", "cabinet", "text", row.1.0.as_str()),
+            ("$3", "at", "int8", row.1.1.as_millis()),
+        ],
+        "WHERE passes.id = given.id AND used_at IS NULL"
+    );
+    let ids: Vec<&str> = once.keys().map(|id| id.as_str()).collect();
+    let rows: Vec<(String, Option<String>)> = match tx.on() {
+        Either::Sqlite(on) => {
+            let ids = serde_json::to_string(&ids).expect("ids are texts");
+            let text = "SELECT id, used_at FROM passes WHERE id IN (SELECT value FROM json_each($1))";
+            sqlx::query_as(text).bind(ids).fetch_all(on).await?
+        }
+        Either::Postgres(on) => {
+            let text = "SELECT id, used_at FROM passes WHERE id = ANY($1)";
+            sqlx::query_as(text).bind(ids).fetch_all(on).await?
+        }
+    };
+    let places: BTreeMap<String, Option<String>> = rows.into_iter().collect();
+    let elsewhere = |(pass, cabinet): &&(PassId, CabinetId)| {
+        let place = places.get(pass.as_str()).and_then(Option::as_deref);
+        place.is_some_and(|place| place != cabinet.as_str())
+    };
+    Ok(used.keys().filter(elsewhere).cloned().collect())
 }
 
 /// Who may work at a cabinet.
@@ -182,52 +181,6 @@ pub async fn policy<'c>(
     parse_json("cabinets.policy", text.as_deref().unwrap_or("{}"))
 }
 
-/// Keeps other hubs from composing this cabinet's documents until the transaction ends.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn hold(tx: &mut Writing, cabinet: &CabinetId) -> Result<(), DatabaseError> {
-    if let Either::Postgres(on) = tx.on() {
-        sqlx::query("SELECT 1 FROM cabinets WHERE id = $1 FOR NO KEY UPDATE")
-            .bind(cabinet.as_str())
-            .execute(on)
-            .await?;
-    }
-    Ok(())
-}
-
-/// The version under which this content goes to a cabinet: one more than before when it has changed.
-///
-/// # Errors
-/// [`DatabaseError`].
-pub async fn version(
-    tx: &mut Writing,
-    cabinet: &CabinetId,
-    name: DocumentName,
-    content: &str,
-) -> Result<u64, DatabaseError> {
-    let known: Option<(i64, String)> = fetch!(
-        fetch_optional,
-        tx.on(),
-        "SELECT version, content FROM documents WHERE cabinet = $1 AND name = $2",
-        cabinet.as_str(),
-        name.as_str(),
-    )?;
-    if let Some((version, _)) = known.as_ref().filter(|(_, known)| known == content) {
-        return Ok(unsigned(*version));
-    }
-    let version: i64 = scalar!(
-        fetch_one,
-        tx.on(),
-        "INSERT INTO documents (cabinet, name, version, content) VALUES ($1, $2, 1, $3) \
-         ON CONFLICT (cabinet, name) DO UPDATE SET version = documents.version + 1, content = $3 RETURNING version",
-        cabinet.as_str(),
-        name.as_str(),
-        content,
-    )?;
-    Ok(unsigned(version))
-}
-
 impl Database {
     /// Names a member of staff with their pass, or replaces both; an earlier pass of theirs no longer counts.
     ///
@@ -261,6 +214,23 @@ impl Database {
         insert_pass(&mut tx, pass).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Lets somebody be no member of staff any more, wherever they were; false when they are none.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn remove_staff(&self, member: &StaffId, now: Timestamp) -> Result<bool, DatabaseError> {
+        let mut tx = self.writing().await?;
+        execute!(
+            tx.on(),
+            "UPDATE passes SET revoked = $2 WHERE subject = $1 AND kind IN ('courier', 'technician') AND revoked IS NULL",
+            member.as_str(),
+            now.as_millis()
+        )?;
+        let done = execute!(tx.on(), "DELETE FROM staff WHERE id = $1", member.as_str())?;
+        tx.commit().await?;
+        Ok(done > 0)
     }
 
     /// Says that a courier will bring this consignment.
@@ -313,7 +283,7 @@ impl Database {
         )?)
     }
 
-    /// Takes a pass back; false when there is none.
+    /// Takes a pass back, and the plastic badge of the member of staff whose pass it is; false when there is none.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -325,6 +295,7 @@ impl Database {
             id,
             now.as_millis()
         )?;
+        execute!(tx.on(), "UPDATE staff SET badge = NULL WHERE pass = $1", id)?;
         tx.commit().await?;
         Ok(done > 0)
     }

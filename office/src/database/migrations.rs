@@ -13,9 +13,11 @@ macro_rules! versions {
 }
 
 /// Of the hub's own file.
-const SQLITE: &[(&str, &str)] = &versions!("sqlite": "0001_tables.sql", "0002_renewal.sql");
+const SQLITE: &[(&str, &str)] =
+    &versions!("sqlite": "0001_tables.sql", "0002_renewal.sql", "0003_generation.sql");
 /// Of a server.
-const POSTGRES: &[(&str, &str)] = &versions!("postgres": "0001_tables.sql", "0002_renewal.sql");
+const POSTGRES: &[(&str, &str)] =
+    &versions!("postgres": "0001_tables.sql", "0002_renewal.sql", "0003_generation.sql");
 
 pub(super) fn sqlite() -> Migrator {
     migrator(SQLITE)

@@ -1,6 +1,6 @@
 //! What webhooks still owe: written with the event, sent at least once, in order for each webhook and consignment.
 
-use office_protocol::{CabinetId, Event, EventBody, Timestamp};
+use office_protocol::{CabinetId, Digest, Event, EventBody, Timestamp};
 
 use super::{Database, DatabaseError, Writing, number};
 use crate::intake::Stored;
@@ -9,7 +9,7 @@ row! {
     /// One delivery that is due.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct Delivery {
-        /// Its number, the same in every try.
+        /// Its row.
         pub id: i64,
         /// Which webhook.
         pub webhook: String,
@@ -25,6 +25,18 @@ row! {
         pub due: i64,
         /// Tries so far.
         pub tries: i64,
+    }
+}
+
+impl Delivery {
+    /// What a receiver knows it by: the same in every try, and in a database that was restored from a backup; of no other delivery.
+    pub fn name(&self) -> String {
+        let parts = format!(
+            "{}\n{}\n{}\n{}",
+            self.cabinet, self.branch, self.seq, self.webhook
+        );
+        let digest = Digest::of(parts.as_bytes()).0;
+        digest[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

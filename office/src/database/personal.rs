@@ -37,10 +37,15 @@ const OF_APPLICATION: &str = "UPDATE sealed_parts SET bytes = NULL, erased = $2 
     OR consignment IN (SELECT id FROM consignments WHERE application = $1))";
 const OF_CONSIGNMENT: &str =
     "UPDATE sealed_parts SET bytes = NULL, erased = $2 WHERE bytes IS NOT NULL AND consignment = $1";
-/// What belongs to a consignment goes so long after it was taken out; all else so long after it came.
+/// What belongs to a consignment goes so long after it was taken out; all else so long after it came. Of a consignment the newest history
+/// that tells of it counts; one that is inside according to a history which the cabinet has left goes so long after it was last heard of.
 const OUT_OF_DATE: &str = "UPDATE sealed_parts SET bytes = NULL, erased = $2 WHERE bytes IS NOT NULL AND received < $1 \
-    AND NOT EXISTS (SELECT 1 FROM consignments WHERE consignments.cabinet = sealed_parts.cabinet \
-    AND consignments.id = sealed_parts.consignment AND (left_at IS NULL OR left_at >= $1))";
+    AND NOT EXISTS (SELECT 1 FROM consignments AS told WHERE told.cabinet = sealed_parts.cabinet \
+    AND told.id = sealed_parts.consignment \
+    AND NOT EXISTS (SELECT 1 FROM consignments AS later WHERE later.cabinet = told.cabinet AND later.id = told.id \
+    AND later.branch > told.branch) \
+    AND (left_at >= $1 OR left_at IS NULL AND (changed >= $1 OR NOT EXISTS (SELECT 1 FROM branches \
+    WHERE branches.cabinet = told.cabinet AND branches.branch > told.branch))))";
 
 impl Database {
     /// Erases the sealed parts of somebody or something; how many there were.

@@ -117,3 +117,34 @@ macro_rules! insert_many {
         }
     };
 }
+
+/// `update_many!(where, rows, row => "UPDATE table SET column = given.column", [("$1", "key", "text", row.key), …], "WHERE table.key = given.key")`:
+/// on a server one statement for all rows, in a file one for each. No two rows may change the same row of the table.
+macro_rules! update_many {
+    ($on:expr, $rows:expr, $row:ident => $update:literal,
+     [($first_place:literal, $first_name:literal, $first_kind:literal, $first:expr)
+      $(, ($place:literal, $name:literal, $kind:literal, $value:expr))* $(,)?], $which:literal) => {
+        #[allow(unused_variables, reason = "a value may be the same in all rows")]
+        match $on {
+            _ if $rows.is_empty() => {}
+            $crate::database::Either::Sqlite(on) => {
+                let text = concat!(
+                    $update, " FROM (SELECT ", $first_place, " AS ", $first_name $(, ", ", $place, " AS ", $name)*, ") AS given ", $which
+                );
+                for $row in $rows.iter() {
+                    sqlx::query(text).bind($first)$(.bind($value))*.execute(&mut *on).await?;
+                }
+            }
+            $crate::database::Either::Postgres(on) => {
+                let text = concat!(
+                    $update, " FROM UNNEST(", $first_place, "::", $first_kind, "[]" $(, ", ", $place, "::", $kind, "[]")*,
+                    ") AS given (", $first_name $(, ", ", $name)*, ") ", $which
+                );
+                sqlx::query(text)
+                    .bind($rows.iter().map(|$row| $first).collect::<Vec<_>>())
+                    $(.bind($rows.iter().map(|$row| $value).collect::<Vec<_>>()))*
+                    .execute(on).await?;
+            }
+        }
+    };
+}

@@ -3,23 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use office_protocol::document::{DocumentName, Reported};
-use office_protocol::{CabinetId, CabinetState, Event, EventBody, PassId, Reply, Status, Timestamp};
+use office_protocol::{CabinetId, CabinetState, Event, EventBody, PassId, Reply, Seq, Status, Timestamp};
 
 use crate::database::alarms::{AlarmKey, Source};
 use crate::database::batch::{self, Known, NewEvent, NewSealed, SealedParts};
 use crate::database::consignments::{self, Changing, Key};
 use crate::database::outbox::{self, NewDelivery};
-use crate::database::{DatabaseError, Writing, alarms, cabinets, code, directory, personal};
+use crate::database::{DatabaseError, Writing, alarms, code, directory, personal, said, versions};
 use crate::intake::{Knowledge, Rejection, Starts, Stored, Verdict};
 
 /// A sign of life is written down at most so often.
 const SEEN_EVERY_MS: i64 = 10_000;
 
 /// Events that say nothing but that they happened; the others are read whole.
-const PLAIN: [&str; 13] = [
+const PLAIN: [&str; 12] = [
     "locker.started",
     "locker.clock-corrected",
-    "locker.document-applied",
     "locker.layout-changed",
     "locker.visit-moved",
     "locker.visit-settled",
@@ -32,6 +31,9 @@ const PLAIN: [&str; 13] = [
     "locker.rated",
 ];
 
+/// A number or version above this is nonsense, and would leave no room for later ones.
+const NUMBER_MAX: u64 = 1 << 62;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Raised(u32),
@@ -40,6 +42,13 @@ enum Turn {
 
 /// Cabinet, code, who says so, compartment.
 type Alarm = (String, String, Source, Option<i64>);
+
+/// What happens to different alarms at once.
+#[derive(Default)]
+struct Round<'a> {
+    raised: Vec<(AlarmKey<'a>, u32)>,
+    cleared: Vec<AlarmKey<'a>>,
+}
 
 /// See the module.
 pub(super) struct Changes<'a> {
@@ -56,10 +65,12 @@ pub(super) struct Changes<'a> {
     silent: BTreeSet<CabinetId>,
     forged: BTreeMap<CabinetId, u32>,
     statuses: BTreeMap<CabinetId, (Status, Starts)>,
-    starts: BTreeMap<CabinetId, Starts>,
-    states: Vec<(CabinetId, CabinetState)>,
-    replies: Vec<(CabinetId, Reply)>,
-    reported: Vec<(CabinetId, DocumentName, Reported)>,
+    known: BTreeMap<CabinetId, (Starts, Seq)>,
+    states: BTreeMap<CabinetId, CabinetState>,
+    replies: BTreeMap<(CabinetId, u64), Reply>,
+    reported: BTreeMap<(CabinetId, DocumentName), Reported>,
+    commanded: BTreeMap<CabinetId, u64>,
+    applied: BTreeMap<(CabinetId, DocumentName), u64>,
     renewed: BTreeSet<CabinetId>,
 }
 
@@ -79,10 +90,12 @@ impl<'a> Changes<'a> {
             silent: BTreeSet::new(),
             forged: BTreeMap::new(),
             statuses: BTreeMap::new(),
-            starts: BTreeMap::new(),
-            states: Vec::new(),
-            replies: Vec::new(),
-            reported: Vec::new(),
+            known: BTreeMap::new(),
+            states: BTreeMap::new(),
+            replies: BTreeMap::new(),
+            reported: BTreeMap::new(),
+            commanded: BTreeMap::new(),
+            applied: BTreeMap::new(),
             renewed: BTreeSet::new(),
         }
     }
@@ -96,19 +109,47 @@ impl<'a> Changes<'a> {
         if known.silent {
             self.silent.insert(cabinet.clone());
         }
-        self.starts.insert(cabinet.clone(), known.starts.clone());
+        let newest = known.heads.iter().max_by_key(|head| head.branch);
+        let end = newest.map_or(Seq::ZERO, |head| head.seq);
+        self.known.insert(cabinet.clone(), (known.starts.clone(), end));
     }
 
+    /// A snapshot; of one start the newest counts.
     pub(super) fn state(&mut self, cabinet: &CabinetId, state: CabinetState) {
-        self.states.push((cabinet.clone(), state));
+        let before = self.states.get(cabinet);
+        if before.is_none_or(|before| before.start != state.start || before.seq <= state.seq) {
+            self.states.insert(cabinet.clone(), state);
+        }
     }
 
     pub(super) fn reply(&mut self, cabinet: &CabinetId, reply: Reply) {
-        self.replies.push((cabinet.clone(), reply));
+        self.commanded(cabinet, reply.number);
+        self.replies.insert((cabinet.clone(), reply.number), reply);
     }
 
     pub(super) fn reported(&mut self, cabinet: &CabinetId, name: DocumentName, reported: Reported) {
-        self.reported.push((cabinet.clone(), name, reported));
+        self.applied(cabinet, name, reported.version);
+        let key = (cabinet.clone(), name);
+        let before = self.reported.get(&key);
+        if before.is_none_or(|before| before.version <= reported.version) {
+            self.reported.insert(key, reported);
+        }
+    }
+
+    /// The cabinet has had a command of this number.
+    fn commanded(&mut self, cabinet: &CabinetId, number: u64) {
+        if number <= NUMBER_MAX {
+            let newest = self.commanded.entry(cabinet.clone()).or_default();
+            *newest = number.max(*newest);
+        }
+    }
+
+    /// The cabinet has had a document of this version.
+    fn applied(&mut self, cabinet: &CabinetId, name: DocumentName, version: u64) {
+        if version > 0 && version <= NUMBER_MAX {
+            let newest = self.applied.entry((cabinet.clone(), name)).or_default();
+            *newest = version.max(*newest);
+        }
     }
 
     /// A message that the cabinet's next key has signed is among those that are stored.
@@ -194,7 +235,7 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Alarms and single-use passes.
+    /// Alarms, single-use passes, and what the cabinet has had of the office.
     #[allow(
         clippy::wildcard_enum_match_arm,
         reason = "all others only matter to the read model"
@@ -214,6 +255,12 @@ impl<'a> Changes<'a> {
             EventBody::PassUsed { pass, .. } => {
                 self.passes.insert((pass.clone(), cabinet.clone()), event.time);
             }
+            EventBody::CommandAccepted { number, .. }
+            | EventBody::CommandRefused { number, .. }
+            | EventBody::CommandDone { number, .. } => self.commanded(cabinet, *number),
+            EventBody::DocumentApplied {
+                document, version, ..
+            } => self.applied(cabinet, *document, *version),
             _ => {}
         }
     }
@@ -232,13 +279,14 @@ impl<'a> Changes<'a> {
         sealed.person = text(person).or(sealed.person.take());
     }
 
-    /// Makes everything part of the transaction. Rows that cabinets share come last, in one order.
-    pub(super) async fn write(self, tx: &mut Writing) -> Result<(), DatabaseError> {
+    /// Makes everything part of the transaction, in so many statements whatever there is of each. Rows that cabinets share come last, in
+    /// one order. Says whose documents have overtaken the database: they need new ones.
+    pub(super) async fn write(mut self, tx: &mut Writing) -> Result<BTreeSet<CabinetId>, DatabaseError> {
         batch::store(tx, &self.events, self.now).await?;
         batch::store_sealed(tx, &self.sealed, self.now).await?;
         let keys: BTreeSet<Key> = self.told.iter().map(|(key, _)| key.clone()).collect();
         let mut changing = Changing::read(tx, &keys).await?;
-        for (key, event) in self.told {
+        for (key, event) in std::mem::take(&mut self.told) {
             changing.apply(key, &event);
         }
         changing.write(tx).await?;
@@ -247,52 +295,65 @@ impl<'a> Changes<'a> {
         if !seen.is_empty() {
             batch::seen(tx, &seen, self.now).await?;
         }
-        for (cabinet, times) in &self.forged {
-            cabinets::forged(tx, cabinet, *times).await?;
-        }
-        for (cabinet, (status, starts)) in &self.statuses {
-            cabinets::status(tx, cabinet, status, starts).await?;
-        }
-        for (cabinet, state) in &self.states {
-            let starts = self.statuses.get(cabinet).map(|(_, starts)| starts);
-            if let Some(starts) = starts.or_else(|| self.starts.get(cabinet)) {
-                cabinets::state(tx, cabinet, state, starts).await?;
-            }
-        }
-        for (cabinet, reply) in &self.replies {
-            cabinets::reply(tx, cabinet, reply, self.now).await?;
-        }
-        for (cabinet, name, reported) in &self.reported {
-            directory::reported(tx, cabinet, *name, reported).await?;
-        }
+        said::forged(tx, &self.forged).await?;
+        said::statuses(tx, &self.statuses).await?;
+        let mut states = std::mem::take(&mut self.states);
+        states.retain(|cabinet, state| self.counts(cabinet, state));
+        said::states(tx, &states).await?;
+        said::replies(tx, &self.replies, self.now).await?;
+        said::commanded(tx, &self.commanded).await?;
+        versions::reported(tx, &self.reported).await?;
+        let overtaken = versions::applied(tx, &self.applied).await?;
         for cabinet in &self.renewed {
             tracing::info!(%cabinet, "signs with its new key; the one before counts no more");
-            cabinets::renewed(tx, cabinet).await?;
         }
+        said::renewed(tx, &self.renewed).await?;
+        for (_, cabinet) in directory::passes_used(tx, &self.passes).await? {
+            self.raise(cabinet.as_str(), "pass-used-elsewhere", Source::Hub, None);
+        }
+        self.write_alarms(tx).await?;
+        Ok(overtaken)
+    }
+
+    /// A snapshot of the latest start counts; of another one only if its status may still come: it is none that is over, and nothing
+    /// stored follows it.
+    fn counts(&self, cabinet: &CabinetId, state: &CabinetState) -> bool {
+        let Some((known, end)) = self.known.get(cabinet) else {
+            return false;
+        };
+        let starts = self.statuses.get(cabinet).map_or(known, |(_, starts)| starts);
+        let latest = starts.latest.is_some_and(|(start, _)| start == state.start);
+        let over = starts.past.iter().any(|(start, _)| *start == state.start);
+        latest || !over && state.seq >= *end
+    }
+
+    /// What happened to one alarm happens in its order; what happened to different ones at once.
+    async fn write_alarms(self, tx: &mut Writing) -> Result<(), DatabaseError> {
         let mut changed = self.alarms;
-        for ((pass, cabinet), at) in &self.passes {
-            if !directory::pass_used(tx, cabinet, pass.as_str(), *at).await? {
-                let key = (
-                    cabinet.to_string(),
-                    "pass-used-elsewhere".into(),
-                    Source::Hub,
-                    None,
-                );
-                changed.push((key, Turn::Raised(1)));
-            }
-        }
         changed.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for ((cabinet, alarm, source, compartment), turn) in &changed {
+        let mut rounds: Vec<Round<'_>> = Vec::new();
+        let (mut last, mut round) = (None, 0);
+        for (alarm, turn) in &changed {
+            round = if last == Some(alarm) { round + 1 } else { 0 };
+            last = Some(alarm);
+            if rounds.len() == round {
+                rounds.push(Round::default());
+            }
+            let (cabinet, name, source, compartment) = alarm;
             let key = AlarmKey {
                 cabinet,
-                alarm,
+                alarm: name,
                 source: *source,
                 compartment: *compartment,
             };
             match turn {
-                Turn::Raised(times) => alarms::raise(tx, key, *times, self.now).await?,
-                Turn::Cleared => alarms::clear(tx, key, self.now).await?,
+                Turn::Raised(times) => rounds[round].raised.push((key, *times)),
+                Turn::Cleared => rounds[round].cleared.push(key),
             }
+        }
+        for round in rounds {
+            alarms::raise(tx, &round.raised, self.now).await?;
+            alarms::clear(tx, &round.cleared, self.now).await?;
         }
         Ok(())
     }
@@ -342,7 +403,9 @@ mod tests {
                 && changes.sealed.is_empty()
                 && changes.deliveries.is_empty()
                 && changes.alarms.is_empty()
-                && changes.passes.is_empty();
+                && changes.passes.is_empty()
+                && changes.commanded.is_empty()
+                && changes.applied.is_empty();
             if PLAIN.contains(&kind) {
                 assert!(nothing, "{kind} means something");
                 plain.insert(kind);

@@ -46,7 +46,7 @@ impl Hub {
         let silent = self.database.newly_silent(since).await?;
         if !silent.is_empty() {
             let mut tx = self.database.writing().await?;
-            for cabinet in &silent {
+            let raised = silent.iter().map(|cabinet| {
                 tracing::warn!(cabinet, "nothing new from it");
                 let key = AlarmKey {
                     cabinet,
@@ -54,8 +54,10 @@ impl Hub {
                     source: Source::Hub,
                     compartment: None,
                 };
-                alarms::raise(&mut tx, key, 1, now).await?;
-            }
+                (key, 1)
+            });
+            let raised: Vec<_> = raised.collect();
+            alarms::raise(&mut tx, &raised, now).await?;
             tx.commit().await?;
             self.changed();
         }

@@ -134,6 +134,8 @@ impl Starts {
 pub struct Knowledge {
     heads: Vec<Head>,
     digests: BTreeMap<Seq, Vec<(Branch, Digest)>>,
+    /// Who wrote those of these events of which it is known.
+    writers: BTreeMap<Digest, Start>,
     /// Who has spoken.
     pub starts: Starts,
     /// An alarm says that events are missing.
@@ -146,6 +148,7 @@ impl Knowledge {
         Self {
             heads,
             digests: BTreeMap::new(),
+            writers: BTreeMap::new(),
             starts,
             gap_stands,
         }
@@ -154,6 +157,20 @@ impl Knowledge {
     /// Adds the digest of a stored event.
     pub fn learn(&mut self, branch: Branch, seq: Seq, digest: Digest) {
         self.digests.entry(seq).or_default().push((branch, digest));
+    }
+
+    /// Adds which start wrote a stored event.
+    pub fn learn_writer(&mut self, digest: Digest, start: Start) {
+        self.writers.insert(digest, start);
+    }
+
+    /// Whether a status comes too late because its start is over: the newest event that it names is stored and its own, and all
+    /// histories end with events of others. A cabinet that goes on from there would have named the event that says that it started.
+    pub(super) fn is_over(&self, status: &Status) -> bool {
+        let own = |start: Start| start == status.start;
+        let tip = status.locator.first();
+        let written = tip.is_some_and(|tip| self.writers.get(&tip.hash).copied().is_some_and(own));
+        written && !self.heads.iter().any(|head| own(head.start))
     }
 
     /// The histories' ends.
@@ -238,5 +255,6 @@ impl Knowledge {
             None => self.heads.push(head),
         }
         self.learn(branch, head.seq, head.hash);
+        self.learn_writer(head.hash, head.start);
     }
 }

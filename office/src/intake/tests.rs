@@ -270,6 +270,29 @@ fn an_old_status_changes_nothing_but_a_counter() {
 }
 
 #[test]
+fn a_start_is_over_once_events_of_a_later_one_follow_it() {
+    let (mut hub, mut journal) = (Hub::new(), journal(9, 9, 0));
+    hub.handle(0, arrived(&journal));
+    let text = String::from_utf8(super::tests::journal(10, 9, 1).remove(9)).unwrap();
+    let later = text.replace(&START.to_string(), &Start(8).to_string());
+    journal.push(later.into_bytes());
+    // The later start's own status was never seen, and the earlier one's was forgotten.
+    hub.handle(1, arrived(&journal[9..]));
+    hub.knowledge.starts = Starts::default();
+    for length in [4, 9] {
+        let verdict = hub.handle(2, online(START, 5, &journal[..length]));
+        assert_eq!(verdict, Verdict::default(), "a replay shows no life");
+    }
+    let alive = hub.handle(3, online(Start(8), 1, &journal));
+    assert!(alive.fresh && alive.position.is_some());
+    let restored = hub.handle(4, online(Start(9), 1, &journal[..9]));
+    assert!(
+        restored.fresh && restored.position.is_some(),
+        "a restored disk is alive"
+    );
+}
+
+#[test]
 fn a_replayed_status_of_a_forgotten_start_does_not_shut_the_cabinet_out() {
     let mut hub = Hub::new();
     hub.knowledge.starts.latest = Some((Start(8), 3));

@@ -1,16 +1,21 @@
 //! Replacing a key without a gap: prepared (cabinets learn it), used (it signs, the old one still counts), retired (the old one counts no more).
 //!
 //! Beside `passes.key` there may be `passes.next.key`, and `passes.old` with the public halves that still count. Of the sealing key the old
-//! secrets stay, in `sealing.old`: what was sealed to them must be opened. A running hub reads the files when it starts.
+//! secrets stay, in `sealing.old`: what was sealed to them must be opened. `retired` names the signing keys that count no more, and
+//! `generation` counts the steps: a hub whose directory has seen fewer than another's signs no documents. A running hub reads the files when
+//! it starts.
 
 use std::path::{Path, PathBuf};
 
 use office_protocol::sealed::OpeningKey;
-use office_protocol::{Purpose, SigningKey, VerifyingKey};
+use office_protocol::{KeyId, Purpose, SigningKey, VerifyingKey};
 
 use super::{
     KeyStoreError, create_opening, create_signing, open_opening, open_signing, read_secret, write_secret,
 };
+
+const GENERATION: &str = "generation";
+const RETIRED: &str = "retired";
 
 /// A key that can be replaced; the root cannot, because cabinets pin it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -80,6 +85,45 @@ pub(super) fn opened_before(directory: &Path) -> Result<Vec<OpeningKey>, KeyStor
     Ok(found)
 }
 
+/// The ids of the signing keys that were retired.
+pub(super) fn retired(directory: &Path) -> Result<Vec<KeyId>, KeyStoreError> {
+    let path = directory.join(RETIRED);
+    let mut found = Vec::new();
+    for line in lines(&path)? {
+        let id = line.parse();
+        found.push(id.map_err(|_| KeyStoreError::NotAKey { path: path.clone() })?);
+    }
+    Ok(found)
+}
+
+/// How many steps the directory has seen.
+pub(super) fn generation(directory: &Path) -> Result<i64, KeyStoreError> {
+    let path = directory.join(GENERATION);
+    let Some(line) = lines(&path)?.pop() else {
+        return Ok(0);
+    };
+    line.parse().map_err(|_| KeyStoreError::NotAKey { path })
+}
+
+/// Counts a step, before it is made: interrupted in between, it is only counted.
+fn count_step(directory: &Path) -> Result<(), KeyStoreError> {
+    let next = generation(directory)?.saturating_add(1);
+    replace(&directory.join(GENERATION), &next.to_string())
+}
+
+/// Writes a file anew, whole or not at all.
+fn replace(path: &Path, text: &str) -> Result<(), KeyStoreError> {
+    let aside = path.with_extension("new");
+    if aside.exists() {
+        remove(&aside)?;
+    }
+    write_secret(&aside, text)?;
+    std::fs::rename(&aside, path).map_err(|source| KeyStoreError::File {
+        path: path.into(),
+        source,
+    })
+}
+
 fn lines(path: &Path) -> Result<Vec<String>, KeyStoreError> {
     if !path.exists() {
         return Ok(Vec::new());
@@ -92,6 +136,7 @@ fn lines(path: &Path) -> Result<Vec<String>, KeyStoreError> {
 /// # Errors
 /// When one is prepared already, or it cannot be written.
 pub fn prepare(directory: &Path, which: Which) -> Result<(), KeyStoreError> {
+    count_step(directory)?;
     let path = which.file(directory, "next.key");
     match which {
         Which::Sealing => create_opening(&path),
@@ -112,6 +157,7 @@ pub fn begin_to_use(directory: &Path, which: Which) -> Result<(), KeyStoreError>
     if !next.exists() {
         return Err(KeyStoreError::NotPrepared { path: next });
     }
+    count_step(directory)?;
     let before = match which {
         Which::Sealing => open_opening(&current)?.to_secret_text().to_string(),
         Which::Passes | Which::Commands | Which::Documents | Which::Positions => {
@@ -124,12 +170,7 @@ pub fn begin_to_use(directory: &Path, which: Which) -> Result<(), KeyStoreError>
         kept.push(before);
     }
     // The old one is kept before it is replaced: interrupted here, it is only named twice.
-    let aside = which.file(directory, "old.new");
-    if aside.exists() {
-        remove(&aside)?;
-    }
-    write_secret(&aside, &kept.join("\n"))?;
-    std::fs::rename(&aside, &old).map_err(|source| KeyStoreError::File { path: old, source })?;
+    replace(&old, &kept.join("\n"))?;
     std::fs::rename(&next, &current).map_err(|source| KeyStoreError::File {
         path: current,
         source,
@@ -141,13 +182,23 @@ pub fn begin_to_use(directory: &Path, which: Which) -> Result<(), KeyStoreError>
 /// # Errors
 /// When the file cannot be removed.
 pub fn retire(directory: &Path, which: Which) -> Result<(), KeyStoreError> {
+    count_step(directory)?;
     let path = which.file(directory, "old");
     match which {
-        Which::Sealing => Ok(()),
         Which::Passes | Which::Commands | Which::Documents | Which::Positions if path.exists() => {
+            let mut retired = lines(&directory.join(RETIRED))?;
+            for line in lines(&path)? {
+                let key = VerifyingKey::from_text(&line);
+                let key = key.ok_or_else(|| KeyStoreError::NotAKey { path: path.clone() })?;
+                let id = key.id().to_string();
+                if !retired.contains(&id) {
+                    retired.push(id);
+                }
+            }
+            replace(&directory.join(RETIRED), &retired.join("\n"))?;
             remove(&path)
         }
-        Which::Passes | Which::Commands | Which::Documents | Which::Positions => Ok(()),
+        Which::Sealing | Which::Passes | Which::Commands | Which::Documents | Which::Positions => Ok(()),
     }
 }
 
@@ -205,6 +256,9 @@ mod tests {
         let retired = Keys::open(&directory).unwrap();
         assert!(!counts(&retired, &old) && counts(&retired, &new));
         assert_eq!(retired.key_set(1).keys.len(), 4);
+        assert_eq!(retired.retired, [first.documents.id().clone()]);
+        assert!(first.generation < prepared.generation);
+        assert!(prepared.generation < used.generation && used.generation < retired.generation);
     }
 
     #[test]

@@ -17,7 +17,12 @@ pub(super) fn cabinets(overview: &Overview) -> Markup {
             } }
             tbody { @for row in &overview.cabinets { tr {
                 th scope="row" { (row.cabinet) }
-                td { (presence(overview.language, &row.presence)) }
+                td {
+                    (presence(overview.language, &row.presence))
+                    @if let Some(ends) = row.certificate_ends {
+                        " " span.warn { "⚠ " (t("证书到期 ", "certificate ends ")) (time(ends)) }
+                    }
+                }
                 td { @if let Some(seen) = row.seen { (time(seen)) } @else { "–" } }
                 td { @if row.complete_to > 0 { (completeness(overview.language, row)) } @else { "–" } }
                 td.number { @if row.compartments > 0 { (row.free) " / " (row.compartments) } @else { "–" } }

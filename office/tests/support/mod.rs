@@ -51,6 +51,29 @@ impl Place {
         postgres::run(self.server.as_ref().unwrap(), self.path(), text, into);
     }
 
+    /// Saves the database; no hub has it open.
+    pub fn back_up(&self) {
+        match &self.server {
+            Some(text) => postgres::dump(text, &self.path().join("backup.sql")),
+            None => {
+                std::fs::copy(self.path().join("office.db"), self.path().join("backup.db")).unwrap();
+            }
+        }
+    }
+
+    /// Puts the saved database in the place of the one that is there; no hub has it open.
+    pub fn restore(&self) {
+        match &self.server {
+            Some(text) => postgres::load(text, self.path(), "backup.sql"),
+            None => {
+                for ending in ["-wal", "-shm"] {
+                    let _not_there = std::fs::remove_file(self.path().join(format!("office.db{ending}")));
+                }
+                std::fs::copy(self.path().join("backup.db"), self.path().join("office.db")).unwrap();
+            }
+        }
+    }
+
     pub fn path(&self) -> &Path {
         self.directory.path()
     }

@@ -90,6 +90,20 @@ pub fn run(address: &str, place: &Path, text: &str, into: Option<&str>) {
     assert!(command.current_dir(place).status().unwrap().success(), "{text}");
 }
 
+/// Saves the database at this address, as an operator does.
+pub fn dump(address: &str, file: &Path) {
+    let mut command = Command::new(programs().join("pg_dump"));
+    let done = command.arg("--file").arg(file).arg(address).status().unwrap();
+    assert!(done.success());
+}
+
+/// Empties the database at this address and reads a saved one back.
+pub fn load(address: &str, place: &Path, file: &str) {
+    run(address, place, "DROP SCHEMA public CASCADE", None);
+    run(address, place, "CREATE SCHEMA public", None);
+    run(address, place, &format!("\\i {file}"), Some("loaded"));
+}
+
 fn start(durable: bool) -> Cluster {
     let directory = tempfile::Builder::new()
         .prefix("office-postgres-")
