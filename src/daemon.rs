@@ -6,7 +6,7 @@
 
 mod deciding;
 mod history;
-mod lines;
+pub mod lines;
 mod out_of_service;
 mod technician;
 mod traffic;

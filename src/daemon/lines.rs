@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 ///
 /// # Errors
 /// The system gives no thread.
-pub(super) fn attend(
+pub fn attend(
     bus: impl Future<Output = ()> + Send + 'static,
     scanners: Vec<impl Future<Output = ()> + Send + 'static>,
 ) -> io::Result<()> {

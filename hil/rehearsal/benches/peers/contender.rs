@@ -1,7 +1,10 @@
-//! Who polls the boards: our bus task as it is in the daemon, or a peer's program. Both poll without a pause, issue commands, keep changes.
+//! Who polls the boards: our bus task on a thread of its own as in the daemon, a peer's program, or a loop that does nothing but wait for
+//! bytes and time. All poll without a pause; but for the loop they issue commands and keep changes.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::fs::File;
+use std::future::Pending;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,10 +15,12 @@ use lockerd::boards::master::{BusMaster, BusSettings};
 use lockerd::boards::{Work, task};
 use lockerd::cabinet::vocabulary::Input;
 use lockerd::clock::{Clock, Trust};
+use lockerd::daemon::lines;
 use lockerd::serial::PortSettings;
 use office_protocol::{BoardId, CompartmentId, Seq};
 use tokio::runtime::Runtime;
 
+use crate::bare;
 use crate::tools::Peer;
 use crate::wire::now;
 use crate::{BOARDS, CHANNELS, FAMILY};
@@ -39,6 +44,7 @@ pub(crate) struct Contender {
 enum Running {
     Peer(Killed),
     Ours(Ended),
+    Bare(mpsc::Sender<()>),
 }
 
 pub(crate) struct Killed(pub(crate) Child);
@@ -96,28 +102,36 @@ impl Contender {
     }
 
     /// Our own, watching all doors as while visits are open.
-    pub(crate) fn ours(port: &Path, baud: u32, commands: bool) -> Self {
+    pub(crate) fn ours(port: &Path, baud: u32, commands: bool, directory: &Path) -> Self {
         let runtime = runtime();
         let (tell, told) = mpsc::channel();
-        let bus = runtime.block_on(async {
-            Bus::start(
-                BusMaster::new(layout(FAMILY, baud, BOARDS), BusSettings::default()),
-                port,
-                baud,
-            )
-        });
-        runtime.spawn(drive(bus, commands, tell));
+        let master = BusMaster::new(layout(FAMILY, baud, BOARDS), BusSettings::default());
+        let bus = Bus::start(master, port, baud);
+        runtime.spawn(drive(bus, commands, tell, directory.join("kept")));
         Self {
             told,
             _running: Running::Ours(Ended(Some(runtime))),
         }
     }
+
+    /// The quickest that a program can be here: a thread that reads every board in turn, waits in the system for each byte and for the
+    /// prescribed silence, and makes nothing of what it hears.
+    pub(crate) fn bare(port: &Path, baud: u32) -> Self {
+        let (_tell, told) = mpsc::channel();
+        let (end, ended) = mpsc::channel();
+        let port = port.to_owned();
+        std::thread::spawn(move || bare::poll(&port, baud, &ended));
+        Self {
+            told,
+            _running: Running::Bare(end),
+        }
+    }
 }
 
-/// As the daemon's.
+/// Beside the lines' thread.
 pub(crate) fn runtime() -> Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(2).enable_all().build().unwrap()
+    builder.worker_threads(1).enable_all().build().unwrap()
 }
 
 /// The bus task and the ends of its channels.
@@ -128,7 +142,7 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
-    /// Within a runtime.
+    /// On a thread of its own, as the daemon's.
     pub(crate) fn start(master: BusMaster, port: &Path, baud: u32) -> Self {
         let clock = Clock::new(Trust::Always);
         let (work, wanted) = tokio::sync::mpsc::channel(16);
@@ -139,14 +153,9 @@ impl Bus {
             baud,
             rs485: false,
         };
-        tokio::spawn(task::run(
-            master,
-            vec![settings],
-            move || clock.monotonic(),
-            wanted,
-            reporting,
-            view,
-        ));
+        let now = move || clock.monotonic();
+        let bus = task::run(master, vec![settings], now, wanted, reporting, view);
+        lines::attend(bus, Vec::<Pending<()>>::new()).unwrap();
         Self { work, reports, clock }
     }
 
@@ -166,16 +175,23 @@ impl Bus {
     }
 }
 
-async fn drive(mut bus: Bus, commands: bool, tell: mpsc::Sender<Told>) {
+async fn drive(mut bus: Bus, commands: bool, tell: mpsc::Sender<Told>, file: PathBuf) {
+    let mut file = File::create(file).unwrap();
     let compartments = u16::from(BOARDS) * u16::from(CHANNELS);
     bus.watch(1..=compartments).await;
     let mut turn = 0;
     let mut next = Box::pin(tokio::time::sleep(pause(turn)));
     loop {
         tokio::select! {
-            report = bus.reports.recv() => {
-                if report.is_none() { return }
-            }
+            report = bus.reports.recv() => match report {
+                Some(Input::DoorRead { compartment, open, .. }) => {
+                    writeln!(file, "{compartment} {open}").unwrap();
+                    file.sync_data().unwrap();
+                    let _heard = tell.send(Told::Kept(now()));
+                }
+                Some(_) => {}
+                None => return,
+            },
             () = &mut next, if commands => {
                 let _heard = tell.send(Told::Command(now()));
                 // Every board in turn, and every lock of a board.

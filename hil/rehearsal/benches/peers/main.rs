@@ -4,6 +4,7 @@
 //! `cargo peers -- polling doors secure` measures only these.
 #![allow(clippy::unwrap_used)]
 
+mod bare;
 mod contender;
 mod doors;
 #[path = "../../tests/daemon/place.rs"]

@@ -18,7 +18,7 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// How long a dead line is measured at least; some peers need minutes for two sweeps.
 const DEAD: Duration = Duration::from_secs(20);
 const DEAD_MAX: Duration = Duration::from_secs(120);
-const COMMANDS: usize = 40;
+const COMMANDS: usize = 200;
 const CHANGES: u64 = 12;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The function that writes one coil.
@@ -35,20 +35,31 @@ struct Row {
     silence: f64,
     dead: f64,
     waits: Vec<f64>,
-    change: Option<f64>,
+    /// Against a sweep of its own and one fsync; milliseconds.
+    change: (f64, f64),
+}
+
+/// Who polls.
+#[derive(Clone, Copy)]
+enum Who<'a> {
+    Ours,
+    Peer(&'a Peer),
+    Bare,
 }
 
 pub(crate) fn measure() {
     let peers = tools::modbus();
     println!(
-        "| {BOARDS} boards polled | baud | cycle ÷ wire | silence kept ÷ prescribed | one dead ÷ healthy | command late, ms p50 | p99 | door → kept ÷ (sweep + fsync) |"
+        "| {BOARDS} boards polled | baud | cycle ÷ wire | silence kept ÷ prescribed | one dead ÷ healthy | command late, ms p50 | p99 | door → kept, ms at most | ÷ (sweep + fsync) |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for baud in [9600, 115_200] {
-        show("lockerd", baud, contend(None, baud));
+        show("lockerd", baud, contend(Who::Ours, baud));
         for peer in &peers {
-            show(peer.name, baud, contend(Some(peer), baud));
+            show(peer.name, baud, contend(Who::Peer(peer), baud));
         }
+        let (cycle, silence) = bare(baud);
+        println!("| a loop that only waits | {baud} | {cycle:.3} | {silence:.2} | | | | | |");
     }
 }
 
@@ -62,37 +73,52 @@ fn show(name: &str, baud: u32, mut row: Row) {
         }
     };
     let (p50, p99) = (median(&mut row.waits), percentile(&mut row.waits, 99));
-    let change = row
-        .change
-        .map_or("see below".to_owned(), |change| format!("{change:.2}"));
     println!(
-        "| {name} | {baud} | {:.3} | {:.2} | {:.2} | {} | {} | {change} |",
+        "| {name} | {baud} | {:.3} | {:.2} | {:.2} | {} | {} | {:.0} | {:.2} |",
         row.cycle,
         row.silence,
         row.dead,
         waited(p50),
-        waited(p99)
+        waited(p99),
+        row.change.1,
+        row.change.0
     );
 }
 
-fn start(peer: Option<&Peer>, port: &Path, baud: u32, commands: bool, directory: &Path) -> Contender {
-    match peer {
-        Some(peer) => Contender::peer(peer, port, baud, commands, directory),
-        None => Contender::ours(port, baud, commands),
+fn start(who: Who, port: &Path, baud: u32, commands: bool, directory: &Path) -> Contender {
+    match who {
+        Who::Peer(peer) => Contender::peer(peer, port, baud, commands, directory),
+        Who::Ours => Contender::ours(port, baud, commands, directory),
+        Who::Bare => Contender::bare(port, baud),
     }
 }
 
-fn contend(peer: Option<&Peer>, baud: u32) -> Row {
+/// Cycle and silence of the loop that only waits.
+fn bare(baud: u32) -> (f64, f64) {
     let place = directory();
     let port = place.path().join("locks");
     let wire = Wire::new(line(baud), &port);
-    let running = start(peer, &port, baud, false, place.path());
+    let _running = start(Who::Bare, &port, baud, false, place.path());
+    let healthy = healthy(&wire);
+    (cycle(&healthy, baud), silence(&healthy, baud))
+}
+
+fn healthy(wire: &Wire) -> Vec<Passed> {
     sleep(SETTLED);
     let from = now();
     sleep(HEALTHY);
-    let healthy = wire.record.since(from);
+    wire.record.since(from)
+}
+
+fn contend(who: Who, baud: u32) -> Row {
+    let place = directory();
+    let port = place.path().join("locks");
+    let wire = Wire::new(line(baud), &port);
+    let running = start(who, &port, baud, false, place.path());
+    let healthy = healthy(&wire);
     let sweep = sweep(&healthy, BOARDS);
-    let change = peer.map(|_| change(&wire, &running) / (sweep + raw_sync(place.path())));
+    let change = change(&wire, &running);
+    let change = (change / (sweep + raw_sync(place.path())), change * 1e3);
     let silent = LineInput::BoardFault(DEAD_BOARD, BoardFault::Silent(true));
     wire.with(move |line, now, out| line.handle(silent, now, out));
     let dead = dead(&wire.record);
@@ -102,7 +128,7 @@ fn contend(peer: Option<&Peer>, baud: u32) -> Row {
         cycle: cycle(&healthy, baud),
         silence: silence(&healthy, baud),
         dead: dead / sweep,
-        waits: waits(peer, baud),
+        waits: waits(who, baud),
         change,
     }
 }
@@ -186,12 +212,12 @@ fn dead(record: &Record) -> f64 {
 }
 
 /// How much later than the exchange in flight and its silence allow commands begin, in milliseconds.
-fn waits(peer: Option<&Peer>, baud: u32) -> Vec<f64> {
+fn waits(who: Who, baud: u32) -> Vec<f64> {
     let place = directory();
     let port = place.path().join("locks");
     let wire = Wire::new(line(baud), &port);
     let from = now();
-    let running = start(peer, &port, baud, true, place.path());
+    let running = start(who, &port, baud, true, place.path());
     let mut queued = Vec::new();
     while queued.len() < COMMANDS {
         match heard(&running.told, PATIENCE) {

@@ -70,7 +70,7 @@ fn ours() -> (Vec<f64>, Vec<f64>) {
     let mut master = BusMaster::new(layout(Family::LockerdSecure, BAUD, 1), BusSettings::default());
     master.give_keys([7; 32], &BTreeMap::from([(BoardId(1), keys)]));
     let runtime = runtime();
-    let mut bus = runtime.block_on(async { Bus::start(master, &path, BAUD) });
+    let mut bus = Bus::start(master, &path, BAUD);
     let (mut commands, mut events) = (Vec::new(), Vec::new());
     let close = |lock: Channel| {
         let hand = LineInput::Hand(Board(1), lock, Hand::Close);
