@@ -5,8 +5,10 @@
 //! occupied compartment is opened by nobody here.
 
 mod desk;
+mod doors;
 mod finding;
 mod ports;
+mod reach;
 pub(crate) mod report;
 mod sizes;
 mod terminal;
@@ -48,6 +50,10 @@ struct Walk {
     /// Left out, it is asked
     #[arg(long, value_name = "SIZES", value_parser = sizes::parse)]
     size: Option<sizes::Said>,
+    /// Which of these compartments cannot be reached from a wheelchair: their numbers, as in `5,6-9`, or none, or all. Left out, it is
+    /// asked; with --yes, nobody is promised one
+    #[arg(long, value_name = "DOORS", value_parser = reach::parse)]
+    unreachable: Option<reach::Unreachable>,
     /// Do not look for boards: prove those of the settings
     #[arg(long)]
     no_scan: bool,

@@ -26,39 +26,47 @@ fn one(text: &str) -> Result<(Option<RangeInclusive<u16>>, Size), String> {
         .split(|c: char| c.is_whitespace() || c == '=')
         .filter(|word| !word.is_empty())
         .collect();
-    let (size, doors) = words.split_last().ok_or_else(not)?;
+    let (size, words) = words.split_last().ok_or_else(not)?;
     let size = match *size {
         "small" | "小" => Size::Small,
         "medium" | "中" => Size::Medium,
         "large" | "大" => Size::Large,
         _ => return Err(not()),
     };
-    let number = |text: &str| text.parse::<u16>().map_err(|_| not());
-    match doors {
+    match words {
         [] => Ok((None, size)),
-        [doors] => {
-            let (first, last) = doors.split_once('-').unwrap_or((doors, doors));
-            let doors = number(first)?..=number(last)?;
-            if doors.is_empty() {
-                return Err(not());
-            }
-            Ok((Some(doors), size))
-        }
+        [words] => Ok((Some(doors(words).ok_or_else(not)?), size)),
         _ => Err(not()),
+    }
+}
+
+/// Doors, as in `5` or `6-9`.
+pub(super) fn doors(text: &str) -> Option<RangeInclusive<u16>> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let doors = first.parse().ok()?..=last.parse().ok()?;
+    (!doors.is_empty()).then_some(doors)
+}
+
+/// Whether nothing is said of other doors than those that are new.
+pub(super) fn only_new<'a>(
+    named: impl Iterator<Item = &'a RangeInclusive<u16>>,
+    new: &RangeInclusive<u16>,
+) -> Result<(), String> {
+    let mut ends = named.flat_map(|named| [named.start(), named.end()]);
+    match ends.find(|door| !new.contains(door)) {
+        Some(beyond) => Err(format!(
+            "door {beyond} is not new: those are {} to {}",
+            new.start(),
+            new.end()
+        )),
+        None => Ok(()),
     }
 }
 
 impl Said {
     /// The size of each of these doors, if all of them and no others are named.
     pub(super) fn of(&self, doors: &RangeInclusive<u16>) -> Result<Sizes, String> {
-        let (first, last) = (doors.start(), doors.end());
-        let named = self.0.iter().filter_map(|(named, _)| named.as_ref());
-        if let Some(beyond) = named
-            .flat_map(|named| [named.start(), named.end()])
-            .find(|door| !doors.contains(door))
-        {
-            return Err(format!("door {beyond} is not new: those are {first} to {last}"));
-        }
+        only_new(self.0.iter().filter_map(|(named, _)| named.as_ref()), doors)?;
         let size = |door: u16| {
             let said = self.0.iter().rev();
             let mut about =

@@ -4,7 +4,6 @@
 #![allow(clippy::wildcard_enum_match_arm)]
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,12 +14,12 @@ use serde_json::json;
 
 use super::desk::Desk;
 use super::terminal::Terminal;
-use super::{Walk, finding, ports, report, sizes};
+use super::{Walk, doors, finding, ports, report};
 use crate::cabinet::screen::{Action, DoorWork, Screen};
 use crate::cabinet::vocabulary::Input;
 use crate::command_line::{Configured, Failure, unseen};
 use crate::settings::Settings;
-use crate::settings::wiring::{self, NotWritten, Sizes};
+use crate::settings::wiring::{self, NotWritten};
 
 /// How long the boards may take to show every door for the first time.
 const FOUND_MAX: Duration = Duration::from_secs(15);
@@ -128,45 +127,15 @@ async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), F
             .iter()
             .map(|board| u16::from(board.channels))
             .sum::<u16>();
-        let doors = first..=first.saturating_add(locks.saturating_sub(1));
-        let sizes = ask_sizes(walk, &doors, terminal).await?;
-        text = wiring::with_boards(&text, &found.new, first, &sizes);
+        let new = first..=first.saturating_add(locks.saturating_sub(1));
+        let sizes = doors::ask_sizes(walk, &new, terminal).await?;
+        let reachable = doors::ask_reach(walk, &new, terminal).await?;
+        text = wiring::with_boards(&text, &found.new, first, &sizes, &reachable);
     }
     if ports_changed || !found.new.is_empty() {
         wiring::keep(file, &text).map_err(not_written)?;
     }
     Ok(())
-}
-
-/// How large the new compartments are: nobody but who stands before them knows.
-async fn ask_sizes(
-    walk: &Walk,
-    doors: &RangeInclusive<u16>,
-    terminal: &mut Terminal,
-) -> Result<Sizes, Failure> {
-    let (first, last) = (doors.start(), doors.end());
-    if let Some(said) = &walk.size {
-        return said
-            .of(doors)
-            .map_err(|problem| Failure::new(64, format!("--size: {problem}")));
-    }
-    if walk.yes {
-        let problem = format!("say how large doors {first} to {last} are: --size \"{first}-{last} small\"");
-        return Err(Failure::new(64, problem));
-    }
-    loop {
-        terminal.say(
-            &json!({ "ask": "sizes", "first": first, "last": last }),
-            &format!(
-                "格口多大？ How large are doors {first} to {last}? [small, medium or large for all; or as {first} small, {last} large]"
-            ),
-        )?;
-        let line = terminal.line().await?;
-        match sizes::parse(&line).and_then(|said| said.of(doors)) {
-            Ok(sizes) => return Ok(sizes),
-            Err(problem) => terminal.note(&problem)?,
-        }
-    }
 }
 
 async fn sign_in(desk: &mut Desk, terminal: &mut Terminal) -> Result<(), Failure> {

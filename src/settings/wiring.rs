@@ -1,7 +1,7 @@
 //! Changes which lock each compartment has and what a port speaks, and adds boards and compartments, in the text of a settings file:
 //! everything else in it stays as it is, byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
 use std::io::{self, Write as _};
@@ -67,8 +67,14 @@ struct Compartment {
 }
 
 /// The text with these boards at its end, and a compartment for each of their locks, numbered from `first` on. One whose size nobody
-/// has said is small.
-pub fn with_boards(text: &str, boards: &[NewBoard], first: u16, sizes: &Sizes) -> String {
+/// has said is small; those that can be reached from a wheelchair are `reachable`.
+pub fn with_boards(
+    text: &str,
+    boards: &[NewBoard],
+    first: u16,
+    sizes: &Sizes,
+    reachable: &BTreeSet<CompartmentId>,
+) -> String {
     let mut text = text.trim_end().to_owned();
     let mut number = first;
     for board in boards {
@@ -83,6 +89,7 @@ pub fn with_boards(text: &str, boards: &[NewBoard], first: u16, sizes: &Sizes) -
             "\n\n[[board]]\nid = {id}\nport = \"{port}\"\naddress = {address}\nchannels = {channels}\n"
         );
         for channel in 1..=*channels {
+            let reachable = reachable.contains(&CompartmentId(number));
             let size = match sizes.get(&CompartmentId(number)) {
                 None | Some(Size::Small) => "small",
                 Some(Size::Medium) => "medium",
@@ -90,7 +97,7 @@ pub fn with_boards(text: &str, boards: &[NewBoard], first: u16, sizes: &Sizes) -
             };
             let _infallible = write!(
                 text,
-                "\n[[compartment]]\nid = {number}\nboard = {id}\nchannel = {channel}\nsize = \"{size}\"\nreachable = false\n"
+                "\n[[compartment]]\nid = {number}\nboard = {id}\nchannel = {channel}\nsize = \"{size}\"\nreachable = {reachable}\n"
             );
             number = number.saturating_add(1);
         }

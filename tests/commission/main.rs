@@ -94,6 +94,8 @@ struct Walked {
     asked: usize,
     /// How often it asked how large the doors are.
     sizes: usize,
+    /// How often it asked which are out of reach.
+    unreachable: usize,
     /// How often it asked what a port is to speak.
     ports: usize,
     code: Option<i32>,
@@ -152,6 +154,11 @@ impl<'a> Technician<'a> {
                     walked.sizes += 1;
                     let all = ["1-2 small, 4 large", "1-2 small, 3 medium, 4 large"]; // the first forgets a door
                     all[walked.sizes - 1].to_owned()
+                }
+                Some("unreachable") => {
+                    walked.unreachable += 1;
+                    let all = ["4-5", "1、3-3"]; // there is no door 5
+                    all[walked.unreachable - 1].to_owned()
                 }
                 Some("port") => {
                     walked.ports += 1;
@@ -222,6 +229,15 @@ async fn boards_wiring_and_polarity_are_found_written_and_signed() {
     assert_eq!(wired, [(1, 2, false), (2, 1, false), (3, 3, false), (4, 4, true)]);
     let sizes: Vec<Size> = settings.compartments.iter().map(|place| place.size).collect();
     assert_eq!(sizes, [Size::Small, Size::Small, Size::Medium, Size::Large]);
+    let reachable: Vec<bool> = settings
+        .compartments
+        .iter()
+        .map(|place| place.reachable)
+        .collect();
+    assert_eq!(
+        (walked.unreachable, &reachable[..]),
+        (2, &[false, true, false, true][..])
+    );
     let checked = run(&["check"], &config).await;
     assert!(!String::from_utf8_lossy(&checked.stdout).contains("not proven"));
 
@@ -321,7 +337,15 @@ async fn a_badge_and_a_pin_let_a_technician_in_who_answers_plain_questions() {
 
     for wrong in ["BADGE-T\n4712\n", "BADGE-C\n4711\n", "BADGE-X\n4711\n"] {
         let refused = typed(
-            &["commission", "--size", "medium", "--patience", "20"],
+            &[
+                "commission",
+                "--size",
+                "medium",
+                "--unreachable",
+                "2",
+                "--patience",
+                "20",
+            ],
             &config,
             wrong,
         )
@@ -380,7 +404,7 @@ async fn a_badge_and_a_pin_let_a_technician_in_who_answers_plain_questions() {
         settings
             .compartments
             .iter()
-            .all(|place| place.size == Size::Medium)
+            .all(|place| place.size == Size::Medium && place.reachable == (place.id.0 != 2))
     );
     let journal = run(&["journal", "export"], &config).await;
     let journal = String::from_utf8_lossy(&journal.stdout).into_owned();

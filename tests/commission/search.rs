@@ -68,6 +68,8 @@ async fn a_new_cabinet_whose_port_speaks_something_else_is_found_and_written() {
     assert!(after.starts_with("# The cabinet at the gate\n") && after.contains("# a GPS receiver"));
     let settings = Settings::load(&config).unwrap();
     assert_eq!(settings.compartments.len(), 4, "{after}");
+    let promised = settings.compartments.iter().any(|place| place.reachable);
+    assert!(!promised, "nobody has said which are within reach");
     let steps = walked.said.iter().filter(|said| said.get("search").is_some());
     assert!(steps.count() >= 2, "progress is told");
 }

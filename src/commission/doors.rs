@@ -1,0 +1,74 @@
+//! What nobody knows but who stands before new doors: how large they are, and which are out of reach from a wheelchair. Said as options,
+//! or asked.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use office_protocol::CompartmentId;
+use serde_json::json;
+
+use super::terminal::Terminal;
+use super::{Walk, reach, sizes};
+use crate::command_line::Failure;
+use crate::settings::wiring::Sizes;
+
+/// How large they are.
+pub(super) async fn ask_sizes(
+    walk: &Walk,
+    doors: &RangeInclusive<u16>,
+    terminal: &mut Terminal,
+) -> Result<Sizes, Failure> {
+    let (first, last) = (doors.start(), doors.end());
+    if let Some(said) = &walk.size {
+        return said
+            .of(doors)
+            .map_err(|problem| Failure::new(64, format!("--size: {problem}")));
+    }
+    if walk.yes {
+        let problem = format!("say how large doors {first} to {last} are: --size \"{first}-{last} small\"");
+        return Err(Failure::new(64, problem));
+    }
+    loop {
+        terminal.say(
+            &json!({ "ask": "sizes", "first": first, "last": last }),
+            &format!(
+                "格口多大？ How large are doors {first} to {last}? [small, medium or large for all; or as {first} small, {last} large]"
+            ),
+        )?;
+        let line = terminal.line().await?;
+        match sizes::parse(&line).and_then(|said| said.of(doors)) {
+            Ok(sizes) => return Ok(sizes),
+            Err(problem) => terminal.note(&problem)?,
+        }
+    }
+}
+
+/// Which of them can be reached from a wheelchair. Of those that nobody has spoken of nothing is promised.
+pub(super) async fn ask_reach(
+    walk: &Walk,
+    doors: &RangeInclusive<u16>,
+    terminal: &mut Terminal,
+) -> Result<BTreeSet<CompartmentId>, Failure> {
+    let (first, last) = (doors.start(), doors.end());
+    if let Some(said) = &walk.unreachable {
+        return said
+            .leaves(doors)
+            .map_err(|problem| Failure::new(64, format!("--unreachable: {problem}")));
+    }
+    if walk.yes {
+        return Ok(BTreeSet::new());
+    }
+    loop {
+        terminal.say(
+            &json!({ "ask": "unreachable", "first": first, "last": last }),
+            &format!(
+                "坐轮椅够不到哪些格口？ Which of doors {first} to {last} cannot be reached from a wheelchair? [as {first}, {last}; none; or all]"
+            ),
+        )?;
+        let line = terminal.line().await?;
+        match reach::parse(&line).and_then(|said| said.leaves(doors)) {
+            Ok(reachable) => return Ok(reachable),
+            Err(problem) => terminal.note(&problem)?,
+        }
+    }
+}
