@@ -84,7 +84,7 @@ enum Other {
         configured: Configured,
         /// The report
         file: PathBuf,
-        /// The cabinet's key, as `lockerd identity` prints it. Left out: this cabinet's own
+        /// The cabinet's key that was in force when it was signed, as `lockerd identity` printed it. Left out: this cabinet's own
         #[arg(long, value_parser = key)]
         key: Option<Box<VerifyingKey>>,
     },

@@ -230,6 +230,7 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     };
     let files = technician::Files {
         settings: settings.file,
+        secrets: settings.secrets,
         directory: settings.directory,
     };
     let mut ended = decide(Deciding::new(engine, clock, outlets, files), first, received)?;

@@ -54,8 +54,8 @@ impl Cabinet {
         let under_way = self.session.written.report == Some(Writing::Begun);
         if self.may(TECHNICIAN) && !under_way {
             self.session.written.report = Some(Writing::Begun);
-            let (name, report) = self.commissioning_report();
-            self.effect(Effect::KeepReport { name, report });
+            let (name, text) = self.commissioning_report();
+            self.effect(Effect::KeepReport { name, text });
         }
     }
 

@@ -1,8 +1,8 @@
-//! The commissioning report: which lock opens which door, as text that people read, signed with the cabinet's identity.
+//! The commissioning report: which lock opens which door, as text that people read; signed with the cabinet's identity.
 
 use std::fmt::Write as _;
 
-use office_protocol::{CabinetId, Purpose, Signed, VerifyingKey};
+use office_protocol::{CabinetId, Purpose, Signed, SigningKey, VerifyingKey};
 
 use super::screen::BoardRow;
 use super::{Cabinet, Ledger};
@@ -11,13 +11,16 @@ use super::{Cabinet, Ledger};
 const TITLE: &str = "lockerd commissioning report 1, cabinet ";
 
 impl Cabinet {
-    /// What is proven now, signed. The report's file is named after the last event.
-    pub fn commissioning_report(&self) -> (String, Signed) {
-        let (id, key) = (&self.config.id, &self.config.key);
-        let text = text(id, &self.ledger, &self.board_rows()).into_bytes();
-        let signed = Signed::new(key, Purpose::Commissioning, id, text);
-        (format!("report-{}.txt", self.ledger.tip.seq), signed)
+    /// What is proven now. The report's file is named after the last event.
+    pub fn commissioning_report(&self) -> (String, String) {
+        let text = text(&self.config.id, &self.ledger, &self.board_rows());
+        (format!("report-{}.txt", self.ledger.tip.seq), text)
     }
+}
+
+/// Signs a report of this cabinet, with its key that is in force.
+pub fn sign(text: String, cabinet: &CabinetId, key: &SigningKey) -> Signed {
+    Signed::new(key, Purpose::Commissioning, cabinet, text.into_bytes())
 }
 
 /// The text of a report that the cabinet with this key has signed.

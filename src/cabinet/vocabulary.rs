@@ -328,12 +328,12 @@ pub enum Effect {
         /// As they were found.
         found: BTreeMap<CompartmentId, Wiring>,
     },
-    /// Keep a commissioning report as a file of the cabinet. Answered with [`Input::ReportKept`].
+    /// Sign a commissioning report, and keep it as a file of the cabinet. Answered with [`Input::ReportKept`].
     KeepReport {
         /// The file.
         name: String,
         /// What is in it.
-        report: Signed,
+        text: String,
     },
     /// Stop in good order and start again.
     Restart,

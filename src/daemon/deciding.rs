@@ -176,8 +176,8 @@ impl Deciding {
                     let answer = technician::write_wiring(&self.files.settings, &found);
                     self.own.push_back(answer);
                 }
-                Effect::KeepReport { name, report } => {
-                    let answer = technician::keep_report(&self.files.directory, &name, &report);
+                Effect::KeepReport { name, text } => {
+                    let answer = technician::keep_report(&self.files, &name, text);
                     self.own.push_back(answer);
                 }
                 Effect::Restart => self.restart = true,

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use office_protocol::CompartmentId;
 use office_protocol::event::Wiring;
-use office_protocol::{CompartmentId, Signed};
 
 use crate::cabinet::vocabulary::{Input, Unwritten};
-use crate::commission::report;
+use crate::commission::report::{self, NotKept};
 use crate::settings::wiring::{self, NotWritten};
 
 /// Where that goes.
 pub(super) struct Files {
     /// The settings.
     pub(super) settings: PathBuf,
+    /// Where the cabinet's key is.
+    pub(super) secrets: PathBuf,
     /// Where the journal's directory is.
     pub(super) directory: PathBuf,
 }
@@ -35,14 +37,17 @@ pub(super) fn write_wiring(settings: &Path, found: &BTreeMap<CompartmentId, Wiri
     }))
 }
 
-pub(super) fn keep_report(directory: &Path, name: &str, signed: &Signed) -> Input {
-    let kept = report::keep(directory, name, signed);
+pub(super) fn keep_report(files: &Files, name: &str, text: String) -> Input {
+    let kept = report::keep(&files.secrets, &files.directory, name, text);
     if let Err(error) = &kept {
-        tracing::warn!(%error, directory = %directory.display(), "the report is not kept");
+        tracing::warn!(%error, "the report is not kept");
     }
     Input::ReportKept(match kept {
         Ok(file) => Ok(file.display().to_string().into()),
-        Err(error) => Err(unwritten(&directory.display().to_string(), &error)),
+        Err(NotKept::Disk { place, source }) => Err(unwritten(&place.display().to_string(), &source)),
+        Err(NotKept::Secrets(error)) => Err(Unwritten::Failed {
+            problem: error.to_string().into(),
+        }),
     })
 }
 

@@ -2,6 +2,7 @@
 //! door it was.
 #![allow(clippy::unwrap_used)]
 
+mod renewed;
 mod search;
 mod typed;
 

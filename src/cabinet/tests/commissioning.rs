@@ -176,12 +176,14 @@ fn the_report_is_signed_kept_and_its_place_is_said() {
     bench.tap(Action::ShowCommissioning);
     bench.tap(Action::KeepReport);
     let kept = bench.effects.iter().find_map(|effect| match effect {
-        Effect::KeepReport { name, report } => Some((name.clone(), report.clone())),
+        Effect::KeepReport { name, text } => Some((name.clone(), text.clone())),
         _ => None,
     });
-    let (name, signed) = kept.unwrap();
+    let (name, text) = kept.unwrap();
     assert_eq!(name, format!("report-{}.txt", bench.cabinet.ledger().tip.seq));
-    let text = report::read(&signed, &config().key.verifying_key()).unwrap();
+    let (cabinet, key) = (config().id, config().key);
+    let signed = report::sign(text.clone(), &cabinet, &key);
+    assert_eq!(report::read(&signed, &key.verifying_key()).as_ref(), Some(&text));
     assert!(text.contains("door 3: board 1 channel 3: proven"), "{text}");
     assert!(text.contains("door 1: board 1 channel 1: NOT PROVEN"), "{text}");
     assert!(text.contains("board 1: its wire is NOT AUTHENTICATED"), "{text}");
