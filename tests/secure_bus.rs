@@ -192,3 +192,30 @@ async fn a_board_with_another_key_is_lost_and_the_other_goes_on() {
     assert_eq!(bus.unlock(1, 2).await, UnlockOutcome::Opened);
     assert_eq!(bus.pulses().await, 1);
 }
+
+#[tokio::test]
+async fn a_battery_anywhere_is_told_once_and_the_mains_when_all_boards_have_them_again() {
+    let mut bus = Bus::start("battery", 2);
+    let power =
+        |mains| move |report: &Input| matches!(report, Input::PowerChanged { mains: is } if *is == mains);
+    let told = bus.until(power(true)).await;
+    assert!(!told.iter().any(power(false)));
+    let set = async |bus: &Bus, board, battery| {
+        let fault = BoardFault::OnBattery(battery);
+        bus.port.board_fault(Board(board), fault).await.unwrap();
+    };
+    set(&bus, 1, true).await;
+    bus.until(power(false)).await;
+    set(&bus, 2, true).await;
+    set(&bus, 1, false).await;
+    // Both have been heard since: their doors tell so.
+    for (board, compartment) in [(1, 3), (2, 11)] {
+        let channel = Channel::new(3).unwrap();
+        bus.port.hand(Board(board), channel, Hand::Force).await.unwrap();
+        let seen = bus.until(door(compartment, true)).await;
+        assert!(!seen.iter().any(power(true)), "board 2 is on battery still");
+        assert!(!seen.iter().any(power(false)), "told before");
+    }
+    set(&bus, 2, false).await;
+    bus.until(power(true)).await;
+}

@@ -111,6 +111,8 @@ pub struct BusMaster {
     boards: Vec<Health>,
     supplies_free_at: Vec<Monotonic>,
     wanted: VecDeque<Wanted>,
+    /// What was reported last: on mains, unless some board says that a battery feeds it.
+    mains: Option<bool>,
 }
 
 impl BusMaster {
@@ -134,6 +136,7 @@ impl BusMaster {
             boards: layout.boards.iter().map(Health::new).collect(),
             supplies_free_at: vec![Monotonic::default(); layout.supplies],
             wanted: VecDeque::with_capacity(UNLOCKS_MAX),
+            mains: None,
             layout,
             settings,
         }

@@ -144,7 +144,10 @@ impl BusMaster {
         if let Some(mains) = state.mains
             && board.mains.replace(mains) != Some(mains)
         {
-            actions.push(BusAction::Report(Input::PowerChanged { mains }));
+            let mains = self.boards.iter().all(|board| board.mains != Some(false));
+            if self.mains.replace(mains) != Some(mains) {
+                actions.push(BusAction::Report(Input::PowerChanged { mains }));
+            }
         }
         self.report_doors(index, noticed, actions);
     }
