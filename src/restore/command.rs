@@ -74,8 +74,9 @@ pub(crate) fn run(arguments: &Restore) -> Result<(), Failure> {
     let moment = clock.moment().map_err(|error| Failure::new(71, error))?;
     let documents =
         RealDisk::open(&settings.directory.join("documents")).map_err(|error| Failure::new(74, error))?;
-    engine::forget_reported(&documents).map_err(|error| Failure::new(74, error))?;
     let restored = journal.fill(|disk| history.rebuild(disk, config, &moment))?;
+    // Only now: where nothing was restored, it is still right.
+    engine::forget_reported(&documents).map_err(|error| Failure::new(74, error))?;
     // So that the first start knows whom to seal to; else it would wait for the office to send them.
     documents::store(&documents, DocumentName::Keys, &keys).map_err(|error| Failure::new(74, error))?;
     say(bundle.cabinet.as_str(), &restored, arguments.json);
