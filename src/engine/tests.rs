@@ -155,3 +155,48 @@ fn documents_are_read_back_as_they_were_stored() {
     documents::store(&disk, name, &signed).unwrap();
     assert_eq!(documents::load_all(&disk), vec![(name, signed)]);
 }
+
+#[test]
+fn a_journal_that_was_let_go_in_part_and_has_no_checkpoint_starts_with_every_compartment_in_doubt() {
+    let directory = tempfile::tempdir().unwrap();
+    let trims = Run {
+        keep_days: 0,
+        ..run(1)
+    };
+    let opened = Engine::open(disks(directory.path()), SMALL, config(), trims, &moment(0));
+    let mut engine = opened.unwrap().0;
+    let mut now = 100;
+    while engine.reader().first_seq().unwrap() == 1 {
+        now += 1;
+        engine.step(&moment(now), door(now % 2 == 0)).unwrap();
+        let seq = engine.cabinet().ledger().tip.seq;
+        engine.step(&moment(now), Input::Acknowledged { seq }).unwrap();
+        engine.keep_house(&moment(now)).unwrap();
+    }
+    let first = engine.reader().first_seq().unwrap();
+    drop(engine);
+    for entry in std::fs::read_dir(directory.path().join("journal")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|kind| kind == "segment") {
+            let mut bytes = std::fs::read(&path).unwrap();
+            bytes[64] ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }
+    }
+    let before = Journal::open(disks(directory.path()).journal, SMALL)
+        .unwrap()
+        .last_seq;
+    let engine = open(directory.path(), 2);
+    let places = &engine.cabinet().ledger().compartments;
+    assert_eq!(places.len(), 4);
+    assert!(places.values().all(|place| place.doubt.is_some()), "{places:?}");
+    let started = engine.reader().record_at(before + 1).unwrap().unwrap();
+    let started = Event::parse(&started.event).unwrap();
+    let office_protocol::EventBody::Started {
+        damage: Some(damage), ..
+    } = started.body
+    else {
+        panic!("{started:?}")
+    };
+    assert_eq!(damage.unreadable, [(Seq(1), Seq(first - 1))]);
+}

@@ -109,6 +109,15 @@ impl Opening {
             });
         }
 
+        let oldest = names.first().map_or(1, |name| name.first_seq);
+        if self.checkpoint.is_none() && oldest > 1 {
+            // What was let go is in no checkpoint that can be read: nobody here knows what it came to.
+            self.damage.push(Damage::Missing {
+                segment: names[0].id,
+                first_seq: 1,
+                last_seq: oldest - 1,
+            });
+        }
         self.last_seq = checkpoint_seq;
         for index in base..names.len() {
             let name = names[index];

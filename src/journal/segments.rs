@@ -272,7 +272,10 @@ pub(super) fn begin(disk: &dyn Disk, blanks: &Blanks, beginning: &Beginning<'_>)
     file.write_at(0, &bytes)?;
     file.sync()?;
     disk.rename(&unfinished, &beginning.name.file_name())?;
-    disk.sync_directory()?;
+    // It has its name, for good or not: from here on no error may be taken for "there is no room, nothing has changed", or the old
+    // segment would take events that the next start cuts off.
+    disk.sync_directory()
+        .map_err(|error| io::Error::other(format!("its name may not be on disk: {error}")))?;
     Ok(Active {
         file,
         name: beginning.name,

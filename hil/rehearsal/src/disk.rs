@@ -1,6 +1,7 @@
 //! A disk in memory that crashes on demand, and then forgets any part of what was not synced.
 
 use contents::{Contents, NameChange, PAGE_SECTORS};
+use file::SimulatedFile;
 use lockerd::journal::disk::{Disk, DiskFile, Held};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -11,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 mod contents;
 #[cfg(test)]
 mod crash_matrix;
+mod directory;
+mod file;
 
 /// The disk; a clone is the same disk.
 ///
@@ -34,6 +37,7 @@ struct State {
     crash_at: Option<u64>,
     fail_sync_at: Option<u64>,
     read_only_at: Option<u64>,
+    full_at: Option<(u64, u64)>,
     slow: Option<SlowSyncs>,
     syncs: u64,
     waited_ms: u64,
@@ -64,6 +68,7 @@ impl SimulatedDisk {
             crash_at: None,
             fail_sync_at: None,
             read_only_at: None,
+            full_at: None,
             slow: None,
             syncs: 0,
             waited_ms: 0,
@@ -106,6 +111,12 @@ impl SimulatedDisk {
     /// From the operation with this number on nothing can be changed, until the processes are killed or the power comes back.
     pub fn read_only_at(&self, operation: u64) {
         self.state().read_only_at = Some(operation);
+    }
+
+    /// So many operations, the first of which has this number, find no room where they need any: new files, names, and bytes beyond a file's
+    /// end. A name that was given may then be there or not.
+    pub fn full_at(&self, operation: u64, count: u64) {
+        self.state().full_at = Some((operation, operation.saturating_add(count)));
     }
 
     /// How many syncs, of files and of the directory, there were.
@@ -160,8 +171,14 @@ impl SimulatedDisk {
     pub fn kill(&self) {
         let mut state = self.state();
         state.locks.clear();
-        state.read_only_at = None;
+        (state.read_only_at, state.full_at) = (None, None);
         state.boot += 1;
+    }
+
+    /// A directory on this disk, beside the files that have no such name before theirs.
+    #[must_use]
+    pub fn directory(&self, name: &str) -> Arc<dyn Disk> {
+        Arc::new(directory::Directory::new(self.clone(), name))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -252,8 +269,17 @@ impl State {
         self.locks.clear();
         self.crashed = false;
         self.crash_at = None;
-        self.read_only_at = None;
+        (self.read_only_at, self.full_at) = (None, None);
         self.boot += 1;
+    }
+
+    /// For an operation that has begun and needs room.
+    fn room(&self) -> io::Result<()> {
+        let full = |(from, to)| (from..to).contains(&self.operations);
+        if self.full_at.is_some_and(full) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
     }
 }
 
@@ -271,6 +297,7 @@ impl Disk for SimulatedDisk {
         if state.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
+        state.room()?;
         let fits = state.used() + length <= state.capacity;
         let file = state.files.len();
         let mut contents = Contents::default();
@@ -298,6 +325,7 @@ impl Disk for SimulatedDisk {
         let mut state = self.state();
         let boot = state.boot;
         let gone = state.begin(boot)?;
+        state.room()?;
         let file = state.find(from)?;
         state.names.remove(from);
         state.names.insert(to.to_owned(), file);
@@ -324,6 +352,7 @@ impl Disk for SimulatedDisk {
             return Err(power_is_gone());
         }
         state.count_sync();
+        state.room()?;
         state.durable_names = state.names.clone();
         state.unsynced_names.clear();
         let State { files, names, .. } = &mut *state;
@@ -355,84 +384,6 @@ impl Disk for SimulatedDisk {
 
     fn place(&self) -> String {
         "the simulated disk".to_owned()
-    }
-}
-
-struct SimulatedFile {
-    disk: SimulatedDisk,
-    file: usize,
-    boot: u64,
-    writable: bool,
-    _open: Arc<()>,
-}
-
-impl SimulatedFile {
-    /// Begins a change; true when the power goes in the middle.
-    fn change(&self) -> io::Result<(MutexGuard<'_, State>, bool)> {
-        let mut state = self.disk.state();
-        if !self.writable {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        let gone = state.begin(self.boot)?;
-        Ok((state, gone))
-    }
-
-    fn lengthen(&self, state: &State, end: u64) -> io::Result<()> {
-        let longer = end.saturating_sub(state.files[self.file].seen.len() as u64);
-        if longer > 0 && state.used() + longer > state.capacity {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        Ok(())
-    }
-}
-
-impl DiskFile for SimulatedFile {
-    fn length(&self) -> io::Result<u64> {
-        let state = self.disk.state();
-        state.alive(self.boot)?;
-        Ok(state.files[self.file].seen.len() as u64)
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let state = self.disk.state();
-        state.alive(self.boot)?;
-        let bytes = state.files[self.file]
-            .seen
-            .get(to_usize(offset)?..)
-            .unwrap_or_default();
-        let count = bytes.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&bytes[..count]);
-        Ok(count)
-    }
-
-    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let (mut state, gone) = self.change()?;
-        self.lengthen(&state, offset + bytes.len() as u64)?;
-        state.files[self.file].write(to_usize(offset)?, bytes);
-        if gone { Err(power_is_gone()) } else { Ok(()) }
-    }
-
-    fn set_length(&self, length: u64) -> io::Result<()> {
-        let (mut state, gone) = self.change()?;
-        self.lengthen(&state, length)?;
-        state.files[self.file].set_length(to_usize(length)?);
-        if gone { Err(power_is_gone()) } else { Ok(()) }
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        let (mut state, gone) = self.change()?;
-        if gone {
-            return Err(power_is_gone());
-        }
-        state.count_sync();
-        if state.fail_sync_at.is_some_and(|at| state.operations >= at) {
-            state.fail_sync_at = None;
-            let State { files, dice, .. } = &mut *state;
-            files[self.file].sync_in_part(|| dice.next_u32().is_multiple_of(2));
-            return Err(io::Error::other("the simulated disk could not write a sector"));
-        }
-        state.files[self.file].sync();
-        Ok(())
     }
 }
 

@@ -104,6 +104,37 @@ fn a_flipped_bit_in_header_or_checkpoint_is_reported() {
 }
 
 #[test]
+fn without_a_checkpoint_what_was_let_go_is_named() {
+    let directory = tempdir().unwrap();
+    let mut journal = resume(directory.path(), b"state");
+    for _ in 0..3 {
+        append(&mut journal, 2);
+        journal.roll(b"state", 0).unwrap();
+    }
+    assert_eq!(journal.trim(6, 0, 0).unwrap(), 2);
+    drop(journal);
+    for segment in super::segments(directory.path()) {
+        let mut bytes = std::fs::read(&segment).unwrap();
+        bytes[64] ^= 1;
+        std::fs::write(&segment, bytes).unwrap();
+    }
+    let opening = open(directory.path());
+    assert_eq!((opening.checkpoint.as_deref(), opening.last_seq), (None, 6));
+    assert!(
+        opening.damage.iter().any(|damage| matches!(
+            damage,
+            Damage::Missing {
+                first_seq: 1,
+                last_seq: 4,
+                ..
+            }
+        )),
+        "{:?}",
+        opening.damage
+    );
+}
+
+#[test]
 fn a_tail_torn_at_any_byte_leaves_whole_groups_only() {
     let (_directory, bytes, used) = sample();
     let start = used - record(7).stored_bytes();

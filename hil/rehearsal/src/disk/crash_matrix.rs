@@ -236,6 +236,37 @@ fn what_a_restarted_process_saw_is_not_lost_by_a_power_cut_right_after() {
 }
 
 #[test]
+fn a_disk_without_room_for_a_name_loses_nothing_that_was_acknowledged() {
+    let mut full = 0;
+    for seed in 0..4 {
+        for at in 1..=operations(seed) {
+            for count in [1, 2, 4, 9] {
+                let disk = SimulatedDisk::new(seed + at);
+                let mut model = Model::new(seed);
+                disk.full_at(at, count);
+                let begun = model.recover(&disk);
+                if let Ok(mut journal) = begun {
+                    // A roll that finds no room changes nothing; anything else is fatal.
+                    for _ in 0..40 {
+                        match model.work(&mut journal, 1) {
+                            Ok(()) => {}
+                            Err(JournalError::Full) => full += 1,
+                            Err(_) => break,
+                        }
+                    }
+                }
+                disk.kill();
+                drop(model.recover(&disk).unwrap());
+                disk.crash();
+                disk.restart();
+                model.recover(&disk).unwrap();
+            }
+        }
+    }
+    assert!(full > 100, "{full}");
+}
+
+#[test]
 fn after_a_failed_sync_the_journal_takes_nothing_more() {
     let disk = SimulatedDisk::new(1);
     let mut model = Model::new(1);
