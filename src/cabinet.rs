@@ -46,7 +46,7 @@ use rand_chacha::ChaCha20Rng;
 pub use authority::Authority;
 pub use checkpoint::InvalidCheckpoint;
 pub use code::same as same_hash;
-pub use ledger::{Compartment, Consignment, Direction, Ledger, Tries, Visit};
+pub use ledger::{Compartment, Consignment, Direction, Ledger, OpenCommands, Tries, Visit};
 
 use authority::Today;
 use code::CodeKey;

@@ -161,6 +161,8 @@ impl Engine {
             self.acknowledged = *seq;
         }
         let step = self.cabinet.handle(moment, input);
+        // A document is whole on the disk before the event that says so: a start that asks for this version finds it.
+        let effects = self.keep_documents(step.effects);
         if !step.events.is_empty() {
             let group: Vec<Record> = step.events.into_iter().map(record).collect();
             let appended = self.journal.append(&group)?;
@@ -169,10 +171,10 @@ impl Engine {
             }
         }
         // What is about to be acted on does not wait for it.
-        if step.effects.is_empty() {
+        if effects.is_empty() {
             self.keep_reported(moment.now);
         }
-        Ok(self.keep_documents(step.effects))
+        Ok(effects)
     }
 
     /// Lets acknowledged segments go and tells the cabinet how much room is left. For once a minute.
@@ -281,8 +283,8 @@ impl Engine {
         }
     }
 
-    /// Writes documents, hands the other effects on. A document that cannot be written counts all the same until the next
-    /// start, when the office sends it again.
+    /// Writes documents, hands the other effects on. A document that cannot be written counts all the same until the next start; a
+    /// cabinet that then misses its list of revocations takes no pass until the office has sent it again.
     fn keep_documents(&self, effects: Vec<Effect>) -> Vec<Effect> {
         let keep = |effect: &Effect| match effect {
             Effect::StoreDocument { name, signed } => {

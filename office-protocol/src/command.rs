@@ -95,6 +95,8 @@ pub enum Refusal {
     Busy,
     /// The office's sealing key is missing.
     NoSealingKey,
+    /// Given later than now: the clock of the office or of the cabinet is wrong.
+    TooEarly,
 }
 
 /// How a command ended.

@@ -121,9 +121,12 @@ impl Authority {
             }
             DocumentName::Revocations => {
                 let revocations: Revocations = read(bytes)?;
-                newer(revocations.version)?;
-                self.revocations = revocations;
-                Ok(self.revocations.version)
+                let version = revocations.version;
+                // An older list is not in force, but what it takes back stays taken back: it is better than none.
+                if version >= floor || version > self.revocations.version {
+                    self.revocations = revocations;
+                }
+                newer(version)
             }
             DocumentName::Policy => {
                 let policy: Policy = read(bytes)?;
@@ -140,13 +143,17 @@ impl Authority {
         }
     }
 
-    /// Whether a genuine pass counts here and now. Its use is the ledger's to judge.
+    /// Whether a genuine pass counts here and now. Its use is the ledger's to judge. `listed` is the version of the list of revocations
+    /// that was applied last: without it nobody knows whether the pass was taken back.
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn judge(&self, pass: &Pass, today: Today) -> Result<(), PassRefusal> {
+    pub(super) fn judge(&self, pass: &Pass, today: Today, listed: u64) -> Result<(), PassRefusal> {
         if self.revocations.passes.contains(&pass.id) {
             return Err(PassRefusal::Revoked);
+        }
+        if self.revocations.version < listed {
+            return Err(PassRefusal::Unverifiable);
         }
         if !pass
             .scope

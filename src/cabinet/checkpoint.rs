@@ -5,8 +5,10 @@ use thiserror::Error;
 
 use super::ledger::Ledger;
 
-/// 1: of no compartment it is said which lock it has, and nothing is proven. 2: wiring and proofs.
-const VERSION: u32 = 2;
+/// 1: of no compartment it is said which lock it has, and nothing is proven. 2: wiring and proofs. 3: more than one command whose
+/// outcome is open; without such, 2 is still written.
+const VERSION: u32 = 3;
+const WITHOUT_MANY_COMMANDS: u32 = 2;
 const OLDEST: u32 = 1;
 
 /// Bytes that are not a checkpoint of this version.
@@ -39,8 +41,13 @@ struct Read {
 impl Ledger {
     /// The checkpoint.
     pub fn to_checkpoint(&self) -> Vec<u8> {
+        let version = if self.commands_open.are_many() {
+            VERSION
+        } else {
+            WITHOUT_MANY_COMMANDS
+        };
         serde_json::to_vec(&Written {
-            version: VERSION,
+            version,
             ledger: self,
         })
         .expect("a ledger has only text keys")

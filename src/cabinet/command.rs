@@ -5,7 +5,7 @@ use office_protocol::{Action, Command, CommandOutcome, CompartmentId, EventBody,
 
 use super::Cabinet;
 use super::ledger::{Direction, Visit};
-use super::limits::HOUR_MS;
+use super::limits::{HOUR_MS, OFFICE_AHEAD_MAX_MS};
 use super::visit::Grant;
 use super::vocabulary::Effect;
 
@@ -60,6 +60,11 @@ impl Cabinet {
         let corrects = matches!(command.action, Action::CorrectClock { .. });
         if !corrects && (lives_too_long || command.expires <= now.time) {
             return Some(Refusal::Expired);
+        }
+        // One that was held back would live longer by as much as the office's clock is ahead.
+        let ahead = command.issued > now.time.plus_millis(OFFICE_AHEAD_MAX_MS);
+        if !corrects && now.trusted && ahead {
+            return Some(Refusal::TooEarly);
         }
         let place = |id: &CompartmentId| self.ledger.compartments.get(id);
         match &command.action {
@@ -133,7 +138,7 @@ impl Cabinet {
     /// A visit that a command began has shown its outcome.
     pub(super) fn command_ended(&mut self, visit: &Visit, opened: bool) {
         if let Authority::Command { number } = visit.authority
-            && self.ledger.command_open.is_some_and(|(open, _)| open == number)
+            && self.ledger.commands_open.contains(number)
         {
             self.command_done(
                 number,

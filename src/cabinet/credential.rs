@@ -1,5 +1,6 @@
 //! What a scanned text is, and where it leads: a pickup code, a slip, a pass, a badge, a label, an envelope's bar code, or noise.
 
+use office_protocol::document::DocumentName;
 use office_protocol::event::{Alarm, Authority, PassRefusal, StaffRole, Subject};
 use office_protocol::pass::InvalidPass;
 use office_protocol::{ConsignmentId, EventBody, Pass, PassKind, Scope};
@@ -152,7 +153,10 @@ impl Cabinet {
                 self.refuse_pass(None, PassRefusal::Forged);
                 None
             }
-            Ok(pass) => match self.authority.judge(&pass, self.today()) {
+            Ok(pass) => match self
+                .authority
+                .judge(&pass, self.today(), self.revocations_applied())
+            {
                 Ok(()) => Some(pass),
                 Err(refusal) => {
                     self.refuse_pass(Some(&pass), refusal);
@@ -160,6 +164,11 @@ impl Cabinet {
                 }
             },
         }
+    }
+
+    fn revocations_applied(&self) -> u64 {
+        let applied = self.ledger.documents.get(&DocumentName::Revocations);
+        applied.map_or(0, |(version, _)| *version)
     }
 
     pub(super) fn refuse_pass(&mut self, pass: Option<&Pass>, reason: PassRefusal) {

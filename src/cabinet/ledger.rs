@@ -14,7 +14,10 @@ use office_protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+mod commands;
 mod wiring;
+
+pub use commands::OpenCommands;
 
 use super::limits::{HOUR_MS, REPLIES_MAX, RETIRED_MAX, USED_PASSES_MAX};
 
@@ -156,8 +159,9 @@ pub struct Ledger {
     pub command_number: u64,
     /// The last replies, oldest first.
     pub replies: VecDeque<Reply>,
-    /// An accepted command whose outcome is open, and its event.
-    pub command_open: Option<(u64, Seq)>,
+    /// Accepted commands whose outcome is open.
+    #[serde(rename = "command_open")]
+    pub commands_open: OpenCommands,
     /// When the office last opened doors from afar.
     pub remote_openings: VecDeque<Timestamp>,
     /// Alarms that stand.
@@ -184,7 +188,7 @@ impl Default for Ledger {
             documents: BTreeMap::new(),
             command_number: 0,
             replies: VecDeque::new(),
-            command_open: None,
+            commands_open: OpenCommands::default(),
             remote_openings: VecDeque::new(),
             alarms: BTreeSet::new(),
         }
@@ -410,14 +414,14 @@ impl Ledger {
             E::PassUsed { pass, expires } => self.remember_pass(pass.clone(), *expires),
             E::CommandAccepted { number, .. } => {
                 self.command_number = *number;
-                self.command_open = Some((*number, event.seq));
+                self.commands_open.accept(*number, event.seq);
             }
             E::CommandRefused { number, refusal } => {
                 self.command_number = *number;
                 self.answer(*number, event.seq, CommandOutcome::Refused { refusal: *refusal });
             }
             E::CommandDone { number, outcome } => {
-                self.command_open = None;
+                self.commands_open.done(*number);
                 self.answer(*number, event.seq, outcome.clone());
             }
             E::AlarmRaised { alarm, compartment } => {

@@ -45,6 +45,8 @@ pub const REPLIES_MAX: usize = 32;
 pub const PROOFS_MAX: usize = 4_096;
 /// Used passes that are remembered at most; the soonest to expire go first.
 pub const USED_PASSES_MAX: usize = 4_096;
+/// So far may the office's clock be ahead of the cabinet's where it gives a command.
+pub const OFFICE_AHEAD_MAX_MS: i64 = 30_000;
 /// One hour.
 pub const HOUR_MS: i64 = 3_600_000;
 /// One day.

@@ -110,7 +110,7 @@ impl Cabinet {
                 self.abandon(visit, DoubtReason::Interrupted);
             }
         }
-        if let Some((number, _)) = self.ledger.command_open {
+        for number in self.ledger.commands_open.numbers() {
             self.record(EventBody::CommandDone {
                 number,
                 outcome: office_protocol::CommandOutcome::Interrupted,

@@ -94,6 +94,7 @@ messages! {
     PassUsed "凭证已经用过，请申请新的" "Used already. Please ask for a new one"
     PassRevoked "凭证已被撤销，请来电询问" "Withdrawn. Please call us"
     PassSuperseded "已有新的凭证，请用最新的" "Replaced. Use the newest one"
+    PassUnverifiable "暂时无法核验凭证，请稍后再来" "Cannot be checked now. Come later"
     ScanNotInside "文件不在本柜，请来电询问" "The documents are not here. Please call"
     ScanUnknownStaff "工作证未登记，请联系管理员" "Unknown badge. Call the office"
     ScanNoRoom "暂时没有空格口，请稍后或换一柜" "No room now. Come later or go to another cabinet"

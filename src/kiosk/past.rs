@@ -111,6 +111,7 @@ pub(super) const fn refusal_message(refusal: PassRefusal) -> M {
         PassRefusal::Revoked => M::PassRevoked,
         PassRefusal::Elsewhere => M::ScanElsewhere,
         PassRefusal::Superseded => M::PassSuperseded,
+        PassRefusal::Unverifiable => M::PassUnverifiable,
     }
 }
 

@@ -195,6 +195,7 @@ fn citizens(add: &mut impl FnMut(&str, Screen)) {
         ("revoked", ScanProblem::Pass(PassRefusal::Revoked)),
         ("pass-elsewhere", ScanProblem::Pass(PassRefusal::Elsewhere)),
         ("superseded", ScanProblem::Pass(PassRefusal::Superseded)),
+        ("unverifiable", ScanProblem::Pass(PassRefusal::Unverifiable)),
         ("not-inside", ScanProblem::NotInside),
         ("unknown-staff", ScanProblem::UnknownStaff),
         ("no-room", ScanProblem::NoRoom),

@@ -123,6 +123,8 @@ codes! {
         Elsewhere,
         /// A newer authority replaced it.
         Superseded,
+        /// The list that says whether it was taken back is missing.
+        Unverifiable,
     }
     /// What staff may do.
     StaffRole {

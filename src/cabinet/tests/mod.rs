@@ -236,6 +236,11 @@ impl Bench {
 
     /// Stops without warning and starts again from what is on disk.
     pub(super) fn crash(&mut self) {
+        self.crash_with(vec![]);
+    }
+
+    /// [`Bench::crash`]; these documents are on disk beside the usual ones.
+    pub(super) fn crash_with(&mut self, more: Vec<(DocumentName, Signed)>) {
         let mut replayed = self.before.clone();
         for event in &self.events {
             replayed.apply(event, Digest::of(&event.to_bytes()));
@@ -249,7 +254,7 @@ impl Bench {
         };
         self.cabinet = Cabinet::new(config, restored);
         self.now += 10_000;
-        self.start(self.now);
+        self.start_with(self.now, documents().into_iter().chain(more).collect());
     }
 
     /// Somebody changes the settings and starts the daemon again.

@@ -1,8 +1,9 @@
 //! What the office may order, and what nobody else may.
 
-use office_protocol::document::{DocumentRefusal, Policy};
-use office_protocol::event::{Alarm, WithdrawReason};
+use office_protocol::document::{DocumentRefusal, Policy, Revocations};
+use office_protocol::event::{Alarm, PassRefusal, WithdrawReason};
 
+use super::super::screen::ScanProblem;
 use super::*;
 
 fn command(bench: &Bench, number: u64, action: office_protocol::Action) -> Command {
@@ -25,6 +26,12 @@ fn send(bench: &mut Bench, command: &Command) {
         serde_json::to_vec(command).unwrap(),
     );
     bench.input(Input::CommandReceived(signed));
+}
+
+/// Signs a command that is good, and sends it.
+pub(super) fn give(bench: &mut Bench, number: u64, action: office_protocol::Action) {
+    let good = command(bench, number, action);
+    send(bench, &good);
 }
 
 fn replies(bench: &Bench) -> Vec<Reply> {
@@ -106,6 +113,120 @@ fn stale_forged_misaddressed_and_too_many_commands_open_nothing() {
         bench.door(CompartmentId(3), false);
     }
     assert_eq!(bench.pulses().len(), 6, "the cabinet's own hourly cap");
+}
+
+#[test]
+fn of_two_doors_that_are_opened_at_once_each_has_its_outcome() {
+    let mut bench = Bench::new();
+    give(&mut bench, 1, OPEN);
+    let other = office_protocol::Action::Open {
+        compartment: CompartmentId(4),
+    };
+    give(&mut bench, 2, other.clone());
+    bench.door(CompartmentId(3), true);
+    bench.door(CompartmentId(4), true);
+    let said: Vec<(u64, CommandOutcome)> = replies(&bench)
+        .into_iter()
+        .map(|reply| (reply.number, reply.outcome))
+        .collect();
+    assert_eq!(said, [(1, CommandOutcome::Done), (2, CommandOutcome::Done)]);
+
+    let mut bench = Bench::new();
+    give(&mut bench, 1, OPEN);
+    give(&mut bench, 2, other);
+    bench.crash();
+    let interrupted = bench.events.iter().filter_map(|event| match event.body {
+        EventBody::CommandDone {
+            number,
+            outcome: CommandOutcome::Interrupted,
+        } => Some(number),
+        _ => None,
+    });
+    assert_eq!(interrupted.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_command_of_an_office_whose_clock_is_ahead_opens_nothing() {
+    let mut bench = Bench::new();
+    for (number, ahead) in [(1, 7_200_000), (2, 31_000)] {
+        let good = command(&bench, number, OPEN);
+        let early = Command {
+            issued: good.issued.plus_millis(ahead),
+            expires: good.expires.plus_millis(ahead),
+            ..good
+        };
+        send(&mut bench, &early);
+    }
+    let refusal = Refusal::TooEarly;
+    let refused = |reply: &Reply| reply.outcome == CommandOutcome::Refused { refusal };
+    assert!(replies(&bench).len() == 2 && replies(&bench).iter().all(refused));
+    let good = command(&bench, 3, OPEN);
+    let little = Command {
+        issued: good.issued.plus_millis(20_000),
+        expires: good.expires.plus_millis(20_000),
+        ..good
+    };
+    send(&mut bench, &little);
+    assert_eq!(bench.pulses(), [CompartmentId(3)]);
+}
+
+fn revocations(version: u64, passes: &[&str]) -> (DocumentName, Signed) {
+    let revocations = Revocations {
+        version,
+        passes: passes.iter().map(|pass| pass.parse().unwrap()).collect(),
+        ..Revocations::default()
+    };
+    (DocumentName::Revocations, document(&revocations))
+}
+
+/// What a pass leads to.
+fn shown(bench: &mut Bench, pass: &str) -> Option<PassRefusal> {
+    bench.scan(&Bench::drop_off_pass(pass, 1));
+    match bench.screen() {
+        Screen::ScanProblem(ScanProblem::Pass(refusal)) => Some(refusal),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_list_of_revocations_that_is_missing_lets_no_pass_through() {
+    let mut bench = Bench::new();
+    let (name, second) = revocations(2, &["p-1", "p-2"]);
+    bench.input(Input::DocumentReceived { name, signed: second });
+    assert_eq!(shown(&mut bench, "p-2"), Some(PassRefusal::Revoked));
+
+    // The file is gone.
+    bench.crash();
+    assert_eq!(shown(&mut bench, "p-2"), Some(PassRefusal::Unverifiable));
+    assert_eq!(shown(&mut bench, "p-3"), Some(PassRefusal::Unverifiable));
+
+    // The file is the one before, or nothing that the office has signed.
+    let forged = Signed::new(&root(), Purpose::Document, &id(), b"{}".to_vec());
+    for (kept, first) in [
+        (revocations(1, &["p-1"]), PassRefusal::Revoked),
+        ((name, forged), PassRefusal::Unverifiable),
+    ] {
+        bench.crash_with(vec![kept]);
+        assert_eq!(shown(&mut bench, "p-1"), Some(first));
+        assert_eq!(shown(&mut bench, "p-3"), Some(PassRefusal::Unverifiable));
+    }
+
+    // The office sends it again.
+    let (name, second) = revocations(2, &["p-1", "p-2"]);
+    bench.input(Input::DocumentReceived { name, signed: second });
+    assert_eq!(shown(&mut bench, "p-2"), Some(PassRefusal::Revoked));
+    assert_eq!(shown(&mut bench, "p-3"), None);
+}
+
+#[test]
+fn an_older_list_of_revocations_never_replaces_the_one_in_force() {
+    let mut bench = Bench::new();
+    for (version, passes) in [(2, ["p-2"]), (1, ["p-1"])] {
+        let (name, signed) = revocations(version, &passes);
+        bench.input(Input::DocumentReceived { name, signed });
+    }
+    assert_eq!(shown(&mut bench, "p-2"), Some(PassRefusal::Revoked));
+    assert_eq!(shown(&mut bench, "p-1"), None);
 }
 
 #[test]

@@ -75,6 +75,7 @@ known! {
         Refusal::Unknown => "command refused: unknown",
         Refusal::Busy => "command refused: busy",
         Refusal::NoSealingKey => "command refused: no-sealing-key",
+        Refusal::TooEarly => "command refused: too-early",
     }
 
     /// Why a pass was not taken.
@@ -86,6 +87,7 @@ known! {
         PassRefusal::Revoked => "pass refused: revoked",
         PassRefusal::Elsewhere => "pass refused: elsewhere",
         PassRefusal::Superseded => "pass refused: superseded",
+        PassRefusal::Unverifiable => "pass refused: unverifiable",
     }
 
     /// Why a scan did not help; a pass's reasons are its own.
