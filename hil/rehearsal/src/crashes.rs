@@ -38,7 +38,7 @@ const EXIT_SYSTEM: u8 = 71;
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Hidden>,
-    /// Only these: power, sync, slow, read-only, damage, kills, ext4; may be repeated
+    /// Only these: power, sync, slow, read-only, full, damage, kills, ext4; may be repeated
     #[arg(long)]
     only: Vec<Part>,
     /// Subsets of what was not synced, tried at every operation
@@ -67,6 +67,7 @@ enum Part {
     Sync,
     Slow,
     ReadOnly,
+    Full,
     Damage,
     Kills,
     Ext4,
@@ -113,12 +114,12 @@ fn all(arguments: &Arguments, table: &mut Table) -> Result<(), String> {
         (Part::Sync, Stop::Sync),
         (Part::Slow, Stop::Slow),
         (Part::ReadOnly, Stop::ReadOnly),
+        (Part::Full, Stop::Full),
     ] {
         if asked(part) {
             let subsets = match stop {
                 Stop::Power | Stop::Sync => arguments.subsets,
-                Stop::ReadOnly => 1,
-                Stop::Slow => 2,
+                Stop::ReadOnly | Stop::Full | Stop::Slow => 2,
             };
             table.add(points::every(stop, 2, subsets, 1, &mut progress(part))?);
         }

@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 
-use lockerd::cabinet::screen::{Action, Screen, Tap, View};
+use lockerd::cabinet::screen::{Action, ScanProblem, Screen, Tap, View};
 use lockerd::cabinet::vocabulary::{Dice, Effect, Input, Moment, Monotonic, UnlockOutcome};
 use lockerd::cabinet::{Direction, Ledger};
 use lockerd::engine::{Disks, Engine, EngineError, Run};
 use lockerd::journal::{Disk, Options};
+use office_protocol::document::DocumentName;
 use office_protocol::event::Size;
 use office_protocol::{CommandOutcome, CompartmentId, PickupCode, Refusal, Seq, Start, Timestamp, Tip};
 
-use super::world::{COMPARTMENTS, COURIER, PIN, TECHNICIAN, World};
+use super::world::{COMPARTMENTS, COURIER, PIN, TECHNICIAN, World, revoked};
 
 const BEGINNING: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 /// Between two things that happen.
@@ -113,6 +114,35 @@ impl<'a> Life<'a> {
         self.place(number)?;
         self.collect_all()?;
         self.clear()
+    }
+
+    fn revoked_up_to(&self) -> u64 {
+        let applied = self.ledger().documents.get(&DocumentName::Revocations);
+        applied.map_or(0, |(version, _)| *version)
+    }
+
+    /// The office takes one more pass back.
+    pub(super) fn revoke(&mut self) -> Result<(), Ended> {
+        let signed = self.world.revocations(self.revoked_up_to() + 1);
+        self.input(Input::DocumentReceived {
+            name: DocumentName::Revocations,
+            signed,
+        })
+    }
+
+    /// What the journal says was taken back opens nothing, whatever became of the file that says so.
+    pub(super) fn refuses_what_was_revoked(&mut self) -> Result<(), Ended> {
+        let version = self.revoked_up_to();
+        if version == 0 {
+            return Ok(());
+        }
+        let pass = self.world.pass(&revoked(version));
+        self.scan(&pass)?;
+        if matches!(self.screen(), Screen::ScanProblem(ScanProblem::Pass(_))) {
+            Ok(())
+        } else {
+            Err(self.lost("a pass that was taken back is refused"))
+        }
     }
 
     /// The office has everything so far: old segments may go.

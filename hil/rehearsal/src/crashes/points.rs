@@ -1,4 +1,5 @@
-//! In memory: hand-overs stopped at every single operation of the disk, and stopped again while they recover.
+//! In memory: hand-overs stopped at every single operation of the disk, which holds journal and documents, and stopped again while they
+//! recover. In every other trial the office has everything, and what it has is let go.
 
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ const SECOND_WITHIN: u64 = 23;
 /// How long a slow sync takes: longer than an unlock may live.
 const SLOW_MS: u64 = 5_000;
 
+/// Where the documents lie.
+const DOCUMENTS: &str = "documents";
+
 const NOTHING: Tip = Tip {
     seq: Seq::ZERO,
     hash: Digest::ZERO,
@@ -36,6 +40,8 @@ pub(super) enum Stop {
     Sync,
     /// The file system becomes read-only, as ext4 does when its device fails; the process ends, and later it can be written again.
     ReadOnly,
+    /// The disk is full from there on, until the process is killed.
+    Full,
     /// Nothing stops: one or two syncs take five seconds each. The power goes afterwards.
     Slow,
 }
@@ -44,7 +50,8 @@ pub(super) enum Stop {
 struct Trial<'a> {
     world: &'a World,
     disk: SimulatedDisk,
-    documents: SimulatedDisk,
+    /// The office has the events, and says so.
+    reported: bool,
     promised: Tip,
     starts: u64,
 }
@@ -57,18 +64,24 @@ impl Trial<'_> {
         let mut promised = before;
         let mut note = |tip: Tip| promised = tip;
         let waited = || self.disk.take_waited_ms();
-        let disks = disks(Arc::new(self.disk.clone()), Arc::new(self.documents.clone()));
+        let disks = disks(Arc::new(self.disk.clone()), self.disk.directory(DOCUMENTS));
         let outcome = Life::begin(self.world, disks, OPTIONS, self.starts, &mut note).and_then(|life| {
             let mut life = life.waiting(&waited);
             let mut reader = life.engine().reader();
             // The power may have gone meanwhile, which is no fault of the journal.
-            let checked =
-                check::holds(&mut reader, before).and_then(|()| check::replays(&mut reader, life.ledger()));
+            let checked = check::holds(&mut reader, before)
+                .and_then(|()| check::replays(&mut reader, life.ledger()))
+                .and_then(|()| check::misses_nothing(&mut reader, before));
             if !self.disk.has_crashed() {
                 checked.map_err(Ended::Wrong)?;
             }
+            life.refuses_what_was_revoked()?;
             (1..=rounds).try_for_each(|round| {
+                life.revoke()?;
                 life.round(round)?;
+                if self.reported {
+                    life.reported()?;
+                }
                 life.keep_house()
             })
         });
@@ -85,12 +98,12 @@ impl Trial<'_> {
 }
 
 fn trial(world: &World, seed: u64) -> Trial<'_> {
-    let documents = SimulatedDisk::new(seed);
-    world.furnish(&documents);
+    let disk = SimulatedDisk::new(seed);
+    world.furnish(&*disk.directory(DOCUMENTS));
     Trial {
         world,
-        disk: SimulatedDisk::new(seed),
-        documents,
+        disk,
+        reported: seed % 2 == 1,
         promised: NOTHING,
         starts: 0,
     }
@@ -99,12 +112,16 @@ fn trial(world: &World, seed: u64) -> Trial<'_> {
 /// At how many places of so many rounds of hand-overs it can stop: operations, or syncs that can be slow.
 fn places(stop: Stop, rounds: u64) -> Result<u64, String> {
     let world = World::new();
-    let mut trial = trial(&world, 0);
-    trial.live(rounds).map_err(|error| error.to_string())?;
-    Ok(match stop {
-        Stop::Power | Stop::Sync | Stop::ReadOnly => trial.disk.operations(),
-        Stop::Slow => trial.disk.syncs(),
-    })
+    let mut most = 0;
+    for seed in 0..2 {
+        let mut trial = trial(&world, seed);
+        trial.live(rounds).map_err(|error| error.to_string())?;
+        most = most.max(match stop {
+            Stop::Power | Stop::Sync | Stop::ReadOnly | Stop::Full => trial.disk.operations(),
+            Stop::Slow => trial.disk.syncs(),
+        });
+    }
+    Ok(most)
 }
 
 /// Stops at operation `at`, or is slow at sync `at`, again soon after the restart, then goes on.
@@ -114,10 +131,11 @@ pub(super) fn one(world: &World, stop: Stop, at: u64, subset: u64, rounds: u64) 
         Stop::Power => trial.disk.crash_at(at),
         Stop::Sync => trial.disk.fail_sync_at(at),
         Stop::ReadOnly => trial.disk.read_only_at(at),
+        Stop::Full => trial.disk.full_at(at, u64::MAX),
         Stop::Slow => trial.disk.slow_syncs(at, 1 + subset % 2, SLOW_MS),
     }
     match stop {
-        Stop::Power | Stop::Sync | Stop::ReadOnly => trial.stopped(rounds)?,
+        Stop::Power | Stop::Sync | Stop::ReadOnly | Stop::Full => trial.stopped(rounds)?,
         Stop::Slow => trial.live(rounds).map_err(|error| error.to_string())?,
     }
     match stop {
@@ -126,7 +144,7 @@ pub(super) fn one(world: &World, stop: Stop, at: u64, subset: u64, rounds: u64) 
             trial.disk.restart();
         }
         Stop::Power => trial.disk.restart(),
-        Stop::Sync | Stop::ReadOnly => trial.disk.kill(),
+        Stop::Sync | Stop::ReadOnly | Stop::Full => trial.disk.kill(),
     }
     trial
         .disk
@@ -153,6 +171,7 @@ pub(super) fn every(
     let last = places(stop, rounds)?;
     let mut row = Row::new(match stop {
         Stop::Power => "power cut at every write, sync and rename of the hand-overs, and again after it",
+        Stop::Full => "a disk that is full from every operation on, then a power cut",
         Stop::ReadOnly => "a disk that becomes read-only at every operation, then a power cut",
         Stop::Slow => "a sync that takes 5 s, at every sync, then a power cut",
         Stop::Sync => "a sync that fails (EIO) at every operation, then a power cut",

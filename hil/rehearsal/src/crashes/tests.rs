@@ -19,6 +19,7 @@ fn hand_overs_lose_nothing_wherever_they_stop() {
         (Stop::Power, 11),
         (Stop::Sync, 17),
         (Stop::ReadOnly, 17),
+        (Stop::Full, 17),
         (Stop::Slow, 5),
     ] {
         lawful(&[every(stop, 1, 2, step, &mut silent).unwrap()]);

@@ -4,7 +4,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use lockerd::cabinet::Config;
 use lockerd::documents;
 use lockerd::journal::Disk;
-use office_protocol::document::{DocumentName, Policy, Staff, StaffMember};
+use office_protocol::document::{DocumentName, Policy, Revocations, Staff, StaffMember};
 use office_protocol::event::{CompartmentLayout, Size, StaffRole, Wiring};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::{
@@ -135,6 +135,19 @@ impl World {
         pass.sign(&self.office)
     }
 
+    /// The list of revocations of this version: the passes of all versions up to it.
+    pub(super) fn revocations(&self, version: u64) -> Signed {
+        let revocations = Revocations {
+            version,
+            passes: (1..=version)
+                .map(|version| revoked(version).parse().expect("letters and digits"))
+                .collect(),
+            ..Revocations::default()
+        };
+        let bytes = serde_json::to_vec(&revocations).expect("documents are texts and numbers");
+        Signed::new(&self.office, Purpose::Document, &cabinet(), bytes)
+    }
+
     /// The order to open a compartment; nobody may follow it any more after `expires`.
     pub(super) fn order(
         &self,
@@ -160,6 +173,11 @@ impl World {
         let letter = SealedPart { bytes: letter };
         letter.open(&self.opening, &cabinet()).ok()?.code.clone()
     }
+}
+
+/// The pass that a version of the list of revocations takes back.
+pub(super) fn revoked(version: u64) -> String {
+    format!("revoked-{version}")
 }
 
 fn member(id: &str, role: StaffRole, badge: &str) -> StaffMember {
