@@ -12,7 +12,7 @@ use std::sync::Arc;
 use office_protocol::event::InvalidEvent;
 use office_protocol::{
     CabinetId, Digest, Event, HistoryEnd, HistoryHead, HistoryLine, InvalidHistory, Seq, Signed, Timestamp,
-    VerifyingKey,
+    Tip, VerifyingKey,
 };
 use thiserror::Error;
 
@@ -178,10 +178,16 @@ impl<R: BufRead> History<R> {
         moment: &Moment,
     ) -> Result<Restored, RestoreError> {
         let mut ledger = Ledger::default();
-        let opening = Journal::open(disk, Options::default())?;
+        let opening = Journal::open(Arc::clone(&disk), Options::default())?;
         let mut journal = opening.resume(&ledger.to_checkpoint(), moment.wall.as_millis())?;
         let mut group = Vec::new();
         while let Some((record, event)) = self.next(&ledger)? {
+            if event.seq > ledger.tip.seq.next() {
+                append(&mut journal, &mut group, &ledger, event.time)?;
+                drop(journal);
+                ledger.tip = before(&event);
+                journal = behind_a_hole(Arc::clone(&disk), &ledger, event.time)?;
+            }
             ledger.apply(&event, Digest::of(&record.event));
             group.push(record);
             if group.len() == GROUP_EVENTS {
@@ -225,7 +231,14 @@ impl<R: BufRead> History<R> {
         let HistoryLine { event, sealed } =
             HistoryLine::parse(&text).map_err(|source| RestoreError::Line { line, source })?;
         let parsed = Event::parse(&event).map_err(|source| RestoreError::Event { line, source })?;
-        let (seq, after) = (parsed.seq, ledger.tip);
+        let seq = parsed.seq;
+        let lost = (ledger.tip.seq.next(), Seq(seq.0.saturating_sub(1)));
+        // The office has signed that it never had these; what follows them says what the last of them was.
+        let after = if self.head.end.lost.contains(&lost) {
+            before(&parsed)
+        } else {
+            ledger.tip
+        };
         if seq != after.seq.next() || parsed.previous != after.hash || parsed.source != self.cabinet {
             return Err(RestoreError::Chain {
                 line,
@@ -241,6 +254,21 @@ impl<R: BufRead> History<R> {
         };
         Ok(Some((record, parsed)))
     }
+}
+
+/// The event that another follows.
+fn before(event: &Event) -> Tip {
+    Tip {
+        seq: Seq(event.seq.0.saturating_sub(1)),
+        hash: event.previous,
+    }
+}
+
+/// The journal goes on in a segment of its own, whose checkpoint includes what is lost.
+fn behind_a_hole(disk: Arc<dyn Disk>, ledger: &Ledger, time: Timestamp) -> Result<Journal, RestoreError> {
+    let mut opening = Journal::open(disk, Options::default())?;
+    opening.was_as_long_as(ledger.tip.seq.0);
+    Ok(opening.resume(&ledger.to_checkpoint(), time.as_millis())?)
 }
 
 fn append(

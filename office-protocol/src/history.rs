@@ -29,6 +29,9 @@ pub struct HistoryEnd {
     pub identity: KeyId,
     /// When the office wrote the file.
     pub issued: Timestamp,
+    /// Events that the cabinet itself had lost before they reached the office, first and last: the file goes on behind them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<(Seq, Seq)>,
 }
 
 /// A line that is not what stands in such a file.

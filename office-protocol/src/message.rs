@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::codec;
 use crate::digest::Digest;
 use crate::sealed::SealedPart;
+use crate::status::Tip;
 
 /// A message that is none.
 #[derive(Debug, Error)]
@@ -31,12 +32,17 @@ pub struct EventMessage {
     pub events: Vec<Vec<u8>>,
     /// What the events' digests name; erased ones are absent.
     pub sealed: Vec<SealedPart>,
+    /// The last event before the first one that the cabinet can still send ([`Seq::ZERO`](crate::Seq::ZERO) where it knows of none): what
+    /// was in between is lost. Absent where the first event follows the one before it.
+    pub after: Option<Tip>,
 }
 
 #[derive(Serialize)]
 struct Written<'a> {
     events: Vec<&'a RawValue>,
     sealed: BTreeMap<Digest, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Tip>,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +51,8 @@ struct Read<'a> {
     events: Vec<&'a RawValue>,
     #[serde(default)]
     sealed: BTreeMap<Digest, String>,
+    #[serde(default)]
+    after: Option<Tip>,
 }
 
 impl EventMessage {
@@ -70,6 +78,7 @@ impl EventMessage {
         Ok(serde_json::to_vec(&Written {
             events: events?,
             sealed,
+            after: self.after,
         })?)
     }
 
@@ -94,6 +103,7 @@ impl EventMessage {
                 .map(|event| event.get().as_bytes().to_vec())
                 .collect(),
             sealed: sealed.ok_or(InvalidMessage::Sealed)?,
+            after: read.after,
         })
     }
 }

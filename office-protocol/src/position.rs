@@ -17,8 +17,8 @@ pub struct Position {
     pub seq: Seq,
     /// That event's digest.
     pub hash: Digest,
-    /// The `nonce` of the status that it answers. A position that moves back counts only as an answer, so that an old one replayed
-    /// moves nothing.
+    /// The `nonce` of the last status of that start which the office had heard. A position counts only while that is the cabinet's last
+    /// question, and moves back only as the first that does: so an old one replayed moves nothing. Absent: of an office before this rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answers: Option<u64>,
 }

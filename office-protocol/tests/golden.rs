@@ -408,6 +408,11 @@ fn messages() -> Vec<(String, Vec<u8>)> {
     let message = EventMessage {
         events: vec![placed.clone(), placed],
         sealed: vec![sealed()],
+        after: None,
+    };
+    let behind = EventMessage {
+        after: Some(serde_json::from_value(json!({ "seq": "9", "hash": DIGEST })).unwrap()),
+        ..message.clone()
     };
     let end =
         json!({ "branch": 0, "seq": "12", "hash": DIGEST, "identity": "0123456789abcdef", "issued": TIME });
@@ -417,6 +422,8 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         &cabinet(),
         written::<HistoryEnd>(end),
     );
+    let holed = json!({ "branch": 0, "seq": "12", "hash": DIGEST, "identity": "0123456789abcdef", "issued": TIME,
+        "lost": [["4", "6"]] });
     let mut keys = key_set();
     keys["keys"][0]["purposes"] = json!(["position", "history"]);
     let keys = Signed::new(
@@ -435,10 +442,12 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         ("state/hardware.json".into(), written::<CabinetState>(hardware)),
         ("history/history.json".into(), history.bytes.clone()),
         ("history/file.jsonl".into(), file.into_bytes()),
+        ("history/behind-a-hole.json".into(), written::<HistoryEnd>(holed)),
         ("state/unproven.json".into(), written::<CabinetState>(unproven)),
         ("position/position.json".into(), position(Value::Null)),
         ("position/answer.json".into(), position(json!(16_777_217))),
         ("message/message.json".into(), message.to_bytes().unwrap()),
+        ("message/behind-a-hole.json".into(), behind.to_bytes().unwrap()),
         ("sealed/sealed.json".into(), sealed().bytes),
     ]
 }

@@ -143,6 +143,7 @@ fn an_event_message_keeps_the_exact_bytes() {
     let message = EventMessage {
         events: vec![event().to_bytes(), event().to_bytes()],
         sealed: vec![part],
+        after: None,
     };
     assert_eq!(
         EventMessage::parse(&message.to_bytes().unwrap()).unwrap(),

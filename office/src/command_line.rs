@@ -271,8 +271,8 @@ async fn carry_out(command: Command) -> Result<(), Failure> {
                 println!("{}", serde_json::to_string(&found).expect("counts and texts"));
             } else {
                 println!(
-                    "{} of {} events intact, {} histories",
-                    found.intact, found.events, found.branches
+                    "{} of {} events intact, {} histories, {} events lost by their cabinets",
+                    found.intact, found.events, found.branches, found.lost
                 );
                 found.faults.iter().for_each(|fault| println!("broken: {fault}"));
             }

@@ -81,6 +81,7 @@ impl History {
             (None, None) => (Branch(0), Seq::ZERO, Digest::ZERO),
             (Some(found), _) => (found.branch, found.head_seq, found.head_hash),
         };
+        let stretches = Stretch::back_from(&branches, end.0, end.1);
         let identity = VerifyingKey::from_text(&key).ok_or_else(|| DatabaseError::Damaged {
             what: "cabinets.public_key",
             value: key,
@@ -91,6 +92,7 @@ impl History {
             hash: end.2,
             identity: identity.id().clone(),
             issued: clock::now(),
+            lost: database.lost(cabinet, &stretches).await?,
         };
         let version = documents::key_set_version(database, keys, cabinet).await?;
         let bytes = serde_json::to_vec(&end).expect("texts and numbers");
@@ -101,7 +103,7 @@ impl History {
                 &keys.signed_key_set(cabinet, version),
             )),
             cabinet: cabinet.clone(),
-            stretches: Stretch::back_from(&branches, end.branch, end.seq),
+            stretches,
             others: branches.len().saturating_sub(1),
             end,
         })

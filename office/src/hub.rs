@@ -319,8 +319,8 @@ impl Turn {
             self.documents |= !kept && is_online(&verdict);
             changes.verdict(&self.cabinet, verdict, &self.knowledge);
             if let Some(position) = position {
-                // The last one says it all; but each question has its own answer.
-                self.answers.pop_if(|before| before.answers.is_none());
+                // The last one says it all; but each start has its own answer.
+                self.answers.pop_if(|before| before.start == position.start);
                 self.answers.push(position);
             }
         }

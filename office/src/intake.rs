@@ -11,7 +11,7 @@ mod arrival;
 mod knowledge;
 
 pub use arrival::{Arrival, Arrived, Rejection, check_status};
-pub use knowledge::{Head, Knowledge, Origin, Starts, Stored, Worth};
+pub use knowledge::{Head, Knowledge, Lost, Origin, Starts, Stored, Worth};
 
 /// Milliseconds of a clock that never jumps.
 pub type Monotonic = u64;
@@ -49,6 +49,8 @@ pub enum HubAlarm {
     Gap,
     /// Two histories from one event: a cloned or restored disk.
     Fork,
+    /// The cabinet has said that it has lost events which are not here.
+    Lost,
 }
 
 impl HubAlarm {
@@ -59,6 +61,7 @@ impl HubAlarm {
             Self::Malformed => "malformed",
             Self::Gap => "gap",
             Self::Fork => "fork",
+            Self::Lost => "events-lost",
         }
     }
 }
@@ -265,8 +268,9 @@ impl Intake {
 
     /// Stores what is new of a message that follows what is known.
     fn place(&mut self, arrival: Arrival, knowledge: &mut Knowledge, verdict: &mut Verdict) -> Option<Head> {
-        let mut last = None;
+        let (mut last, mut after) = (None, arrival.after);
         for event in arrival.events {
+            let after = after.take();
             let placed = match knowledge.find(event.seq, event.digest) {
                 Some(branch) => {
                     self.view.repeated += 1;
@@ -274,11 +278,21 @@ impl Intake {
                     newest.unwrap_or_else(|| event.head(branch))
                 }
                 None => {
-                    let origin = knowledge.origin_for(event.seq, event.previous)?;
-                    if matches!(origin, Origin::Fork { .. }) && !verdict.raised.contains(&HubAlarm::Fork) {
-                        verdict.raised.push(HubAlarm::Fork);
-                    }
-                    let stored = Stored { origin, event };
+                    let (origin, lost) = match knowledge.origin_for(event.seq, event.previous) {
+                        Some(origin) => (origin, None),
+                        None => {
+                            let (origin, lost) = knowledge.origin_behind(event.seq, after)?;
+                            (origin, Some(lost))
+                        }
+                    };
+                    let mut raise = |alarm, is_so| {
+                        if is_so && !verdict.raised.contains(&alarm) {
+                            verdict.raised.push(alarm);
+                        }
+                    };
+                    raise(HubAlarm::Fork, matches!(origin, Origin::Fork { .. }));
+                    raise(HubAlarm::Lost, lost.is_some());
+                    let stored = Stored { origin, lost, event };
                     knowledge.record(&stored);
                     let head = stored.event.head(stored.origin.branch());
                     verdict.stored.push(stored);
@@ -293,13 +307,13 @@ impl Intake {
 
     /// A position for new events always; for repeated ones only where it tells something new, because a position that stands still means "send again".
     fn moved_to(&mut self, head: Head, news: bool, knowledge: &Knowledge) -> Option<Position> {
-        let (start, _) = knowledge.starts.latest?;
+        let (start, nonce) = knowledge.starts.latest?;
         let told = self.told.filter(|(told_start, _)| *told_start == start);
         if !news && told.is_some_and(|(_, seq)| seq >= head.seq) {
             return None;
         }
         self.told = Some((start, head.seq));
-        Some(head.position(start, None))
+        Some(head.position(start, Some(nonce)))
     }
 
     fn deadline(&mut self, now: Monotonic, knowledge: &mut Knowledge, verdict: &mut Verdict) {
@@ -316,9 +330,9 @@ impl Intake {
             gap.resend_at = None;
             self.held.clear();
             let head = knowledge.newest().unwrap_or(Head::EMPTY);
-            if let Some((start, _)) = knowledge.starts.latest {
+            if let Some((start, nonce)) = knowledge.starts.latest {
                 self.told = Some((start, head.seq));
-                verdict.position = Some(head.position(start, None));
+                verdict.position = Some(head.position(start, Some(nonce)));
             }
         }
     }

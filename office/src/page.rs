@@ -52,6 +52,8 @@ pub enum Completeness {
     Complete,
     /// Events before newer ones are missing.
     Gap,
+    /// These the cabinet has lost for ever; what came later is here.
+    Lost(i64, i64),
     /// Two histories from one event: a cloned or restored disk.
     Fork,
 }

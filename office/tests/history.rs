@@ -69,6 +69,22 @@ async fn the_newest_history_is_written_across_a_fork_and_the_other_on_demand(pla
     assert!(matches!(stranger, Err(HistoryError::Unknown)));
 }
 
+async fn what_the_cabinet_has_lost_is_signed_with_the_end(place: &Place) {
+    let mut cabinet = TestCabinet::new("PORT-7");
+    cabinet.rate(20);
+    let hub = hub_with(place, &cabinet).await;
+    hub.take(cabinet.sends(Topic::Event, cabinet.events(1, 5, vec![])))
+        .await
+        .unwrap();
+    hub.take(cabinet.sends(Topic::Event, cabinet.events_behind(5, 9, 20)))
+        .await
+        .unwrap();
+    let (head, lines) = written(&hub, &cabinet, None).await;
+    assert_eq!(head.end.lost, [(Seq(6), Seq(8))]);
+    let events: Vec<Vec<u8>> = lines.into_iter().map(|line| line.event).collect();
+    assert_eq!(events, [&cabinet.journal[..5], &cabinet.journal[8..]].concat());
+}
+
 async fn sealed_parts_stay_sealed_and_a_cabinet_that_is_online_is_not_written(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     let part = SealedPart {
@@ -111,4 +127,5 @@ async fn sealed_parts_stay_sealed_and_a_cabinet_that_is_online_is_not_written(pl
 on_both_databases!(
     the_newest_history_is_written_across_a_fork_and_the_other_on_demand,
     sealed_parts_stay_sealed_and_a_cabinet_that_is_online_is_not_written,
+    what_the_cabinet_has_lost_is_signed_with_the_end,
 );

@@ -26,6 +26,7 @@ fn rewritten(cabinet: &TestCabinet, from: &str, to: &str) -> Signed {
     let message = EventMessage {
         events: vec![text.into_bytes()],
         sealed: Vec::new(),
+        after: None,
     };
     Signed::new(
         &cabinet.key,

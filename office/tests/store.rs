@@ -96,6 +96,37 @@ async fn a_fork_keeps_both_histories_and_is_an_alarm(place: &Place) {
     assert_eq!(alarms[0].alarm, "fork");
 }
 
+async fn what_the_cabinet_has_lost_is_named_and_what_came_later_is_kept_once(place: &Place) {
+    let mut cabinet = TestCabinet::new("PORT-7");
+    cabinet.rate(20);
+    let hub = hub_with(place, &cabinet).await;
+    let status = cabinet.status(Presence::Online);
+    hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
+    hub.take(cabinet.sends(Topic::Event, cabinet.events(1, 5, vec![])))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        hub.take(cabinet.sends(Topic::Event, cabinet.events_behind(5, 9, 12)))
+            .await
+            .unwrap();
+    }
+    let out = hub
+        .take(cabinet.sends(Topic::Event, cabinet.events(13, 20, vec![])))
+        .await
+        .unwrap();
+    assert_eq!(position(&hub, &out).unwrap().seq, Seq(20));
+    let found = hub.database.verify().await.unwrap();
+    assert!(found.is_intact(), "{found:?}");
+    assert_eq!((found.events, found.branches, found.lost), (17, 1, 3));
+    let listed = hub.database.cabinets(None).await.unwrap();
+    assert_eq!((listed[0].complete_to, listed[0].stored_to), (5, 20));
+    assert_eq!((listed[0].lost_from, listed[0].lost_to), (Some(6), Some(8)));
+    assert!(!listed[0].gap);
+    let alarms = hub.database.alarms(false, 10).await.unwrap();
+    let alarms: Vec<(&str, i64)> = alarms.iter().map(|row| (row.alarm.as_str(), row.times)).collect();
+    assert_eq!(alarms, [("events-lost", 1)]);
+}
+
 async fn forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     cabinet.rate(3);
@@ -345,6 +376,7 @@ on_both_databases! {
     a_status_is_answered_and_events_are_confirmed_after_they_are_stored,
     what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing,
     a_fork_keeps_both_histories_and_is_an_alarm,
+    what_the_cabinet_has_lost_is_named_and_what_came_later_is_kept_once,
     forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm,
     verify_finds_what_was_changed_behind_the_hubs_back,
     consignments_and_alarms_follow_the_events,

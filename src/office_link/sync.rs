@@ -1,8 +1,9 @@
 //! What is sent to the office and when. Pure: no clock, no dice, no IO but the journal view handed in.
 //!
 //! After every connection, and whenever there is doubt, a fresh status asks where the office stands. Its signed answer, naming an event
-//! that this journal has, says from where to send. Later positions only move forward; nothing else moves the outbox, a
-//! broker's acknowledgement least of all: that only makes room in the window.
+//! that this journal has, says from where to send. Later positions only move forward, and only while they quote the last question;
+//! nothing else moves the outbox, a broker's acknowledgement least of all: that only makes room in the window. What the journal has lost is
+//! signed as lost by the message that goes on behind it.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,12 @@ const NONCE_CONNECTION_BITS: u32 = 24;
 /// Topic, properties and framing around a payload.
 const PACKET_OVERHEAD: usize = 1_024;
 
+/// Before the first event.
+const NOTHING: Tip = Tip {
+    seq: Seq::ZERO,
+    hash: Digest::ZERO,
+};
+
 /// See the module.
 pub struct Sync {
     identity: Identity,
@@ -32,6 +39,10 @@ pub struct Sync {
     nonce: u64,
     message: u64,
     in_flight: BTreeMap<u64, Seq>,
+    /// What the next event to send goes on after.
+    before: Tip,
+    /// The last number of a hole that was passed: those are not under way.
+    hole_end: Seq,
     asked: Monotonic,
     ask_at: Option<Monotonic>,
     progress: Monotonic,
@@ -56,6 +67,8 @@ impl Sync {
             nonce: 0,
             message: 0,
             in_flight: BTreeMap::new(),
+            before: NOTHING,
+            hole_end: Seq::ZERO,
             asked: Monotonic::default(),
             ask_at: None,
             progress: Monotonic::default(),
@@ -251,20 +264,27 @@ impl Sync {
             self.view.ignored += 1;
             return;
         };
-        let answer = position.answers == Some(self.nonce) && !self.view.following;
+        // One that was signed before the last question may be of a database that has gone back since.
+        let current = position.answers == Some(self.nonce);
+        let answer = current && !self.view.following;
         let known = self.knows(&position, journal);
         let forward = self.view.confirmed.is_none_or(|at| position.seq > at);
-        if known && (answer || forward) {
-            self.moved(now, position.seq, forward, out);
+        if known && current && (answer || forward) {
+            let tip = Tip {
+                seq: position.seq,
+                hash: position.hash,
+            };
+            self.moved(now, tip, forward, out);
             if answer {
                 self.ask_at = None;
                 self.view.following = self.view.online && !self.draining;
-                self.view.next = position.seq.next().max(journal.oldest());
+                self.go_on_after(tip);
             }
         } else {
             self.view.ignored += 1;
             let stands = known && self.view.confirmed == Some(position.seq) && !self.unconfirmed();
-            if self.view.following && !stands {
+            let late = position.answers.is_some_and(|nonce| nonce < self.nonce);
+            if self.view.following && !stands && !late {
                 self.want_to_ask(now, journal, out);
             }
         }
@@ -277,13 +297,21 @@ impl Sync {
         position.seq <= self.view.tip && journal.hash_at(position.seq) == Some(position.hash)
     }
 
-    fn moved(&mut self, now: Monotonic, seq: Seq, forward: bool, out: &mut Vec<Output>) {
+    fn go_on_after(&mut self, tip: Tip) {
+        self.view.next = tip.seq.next();
+        self.before = tip;
+    }
+
+    fn moved(&mut self, now: Monotonic, tip: Tip, forward: bool, out: &mut Vec<Output>) {
+        let seq = tip.seq;
         if forward {
             self.fruitless = 0;
         }
         self.progress = now;
         self.view.blocked = None;
-        self.view.next = self.view.next.max(seq.next());
+        if self.view.next <= seq {
+            self.go_on_after(tip);
+        }
         if self.view.confirmed != Some(seq) {
             self.view.confirmed = Some(seq);
             out.push(Output::Acknowledged { seq });
@@ -292,24 +320,30 @@ impl Sync {
 
     fn send(&mut self, now: Monotonic, journal: &mut dyn JournalView, out: &mut Vec<Output>) {
         while let Some(records) = self.records_to_send(journal) {
-            let Some(last) = records.last().map(|record| record.seq) else {
+            let (Some(first), Some(last)) = (records.first(), records.last()) else {
                 return;
             };
-            let first = self.view.next;
+            let (first, last) = (first.seq, tip_of(last));
+            // What cannot be read any more is signed as lost; else the office would wait for it for ever.
+            let hole = first > self.view.next;
             let message = EventMessage {
                 events: records.iter().map(|record| record.event.clone()).collect(),
                 sealed: records.into_iter().flat_map(|record| record.sealed).collect(),
+                after: hole.then_some(self.before),
             };
             let Ok(bytes) = message.to_bytes() else {
-                self.view.blocked = Some(first);
+                self.view.blocked = Some(self.view.next);
                 return;
             };
+            if hole {
+                self.hole_end = Seq(first.0 - 1);
+            }
             if !self.unconfirmed() {
                 self.progress = now;
             }
             self.message += 1;
-            self.view.next = last.next();
-            self.in_flight.insert(self.message, last);
+            self.go_on_after(last);
+            self.in_flight.insert(self.message, last.seq);
             out.push(Output::PublishEvents {
                 message: self.message,
                 signed: Signed::new(&self.key, Purpose::Events, &self.identity.cabinet, bytes),
@@ -319,13 +353,13 @@ impl Sync {
 
     /// The next message's events, if one may be sent now.
     fn records_to_send(&mut self, journal: &mut dyn JournalView) -> Option<Vec<Recorded>> {
-        let confirmed = self.view.confirmed?;
+        let confirmed = self.view.confirmed?.max(self.hole_end);
         let next = self.view.next;
         let room = self.view.following
             && self.view.blocked.is_none()
             && self.in_flight.len() < self.limits.window_messages
             && next <= self.view.tip
-            && next.0 - confirmed.0 <= self.limits.ahead_events;
+            && next.0.saturating_sub(confirmed.0) <= self.limits.ahead_events;
         if !room {
             return None;
         }
@@ -348,6 +382,13 @@ impl Sync {
             return None;
         }
         Some(records)
+    }
+}
+
+fn tip_of(record: &Recorded) -> Tip {
+    Tip {
+        seq: record.seq,
+        hash: Digest::of(&record.event),
     }
 }
 

@@ -283,7 +283,7 @@ impl Seen {
                         self.committed.push(event);
                     }
                 }
-                Some(self.position(None))
+                Some(self.position(self.status.as_ref().map(|status| status.nonce)))
             }
             _ => {
                 self.messages.push((topic, bytes));

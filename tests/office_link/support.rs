@@ -9,6 +9,8 @@ use office_protocol::*;
 pub(crate) struct Memory {
     pub(crate) events: Vec<Vec<u8>>,
     pub(crate) oldest: u64,
+    /// The first and the last that cannot be read any more.
+    pub(crate) hole: Option<(u64, u64)>,
 }
 
 impl Memory {
@@ -16,6 +18,7 @@ impl Memory {
         let mut memory = Self {
             events: Vec::new(),
             oldest: 1,
+            hole: None,
         };
         (0..count).for_each(|_| memory.append());
         memory
@@ -43,6 +46,11 @@ impl Memory {
         seq.checked_sub(1)
             .map_or(Digest::ZERO, |index| Digest::of(&self.events[index as usize]))
     }
+
+    fn is_gone(&self, seq: u64) -> bool {
+        self.hole
+            .is_some_and(|(first, last)| (first..=last).contains(&seq))
+    }
 }
 
 impl JournalView for Memory {
@@ -52,13 +60,18 @@ impl JournalView for Memory {
 
     fn hash_at(&mut self, seq: Seq) -> Option<Digest> {
         let kept = seq.0 >= self.oldest.max(1) && seq <= self.tip();
-        kept.then(|| self.hash(seq.0))
+        let told = !self.is_gone(seq.0) || !self.is_gone(seq.0 + 1);
+        (kept && told).then(|| self.hash(seq.0))
     }
 
     fn read(&mut self, from: Seq, events_max: usize, bytes_max: usize) -> Vec<Recorded> {
         let mut bytes = 0;
-        let from = from.0.max(self.oldest);
-        let records = (from..=self.tip().0).take(events_max).map(|seq| Recorded {
+        let mut from = from.0.max(self.oldest);
+        if self.is_gone(from) {
+            from = self.hole.map_or(from, |(_, last)| last + 1);
+        }
+        let whole = (from..=self.tip().0).take_while(|seq| !self.is_gone(*seq));
+        let records = whole.take(events_max).map(|seq| Recorded {
             seq: Seq(seq),
             event: self.events[seq as usize - 1].clone(),
             sealed: Vec::new(),

@@ -204,9 +204,9 @@ fn a_position_with_an_unknown_hash_only_makes_it_ask() {
 fn a_position_moves_back_only_as_the_answer_to_the_current_status() {
     let (mut bench, first) = Bench::connected(10);
     bench.position(0, Some(first));
-    assert_eq!(acknowledged(&bench.position(10, None)), [10]);
+    assert_eq!(acknowledged(&bench.position(10, Some(first))), [10]);
     bench.now += 6_000;
-    let out = bench.position(4, None);
+    let out = bench.position(4, Some(first));
     assert!(acknowledged(&out).is_empty());
     let second = nonce(&out).expect("asks");
     assert_eq!(bench.position(4, Some(first)), [], "an old answer is a replay");
@@ -218,6 +218,23 @@ fn a_position_moves_back_only_as_the_answer_to_the_current_status() {
         acknowledged(&bench.position(2, Some(second))).is_empty(),
         "an answer counts once"
     );
+}
+
+#[test]
+fn after_the_office_has_gone_back_no_old_position_moves_forward() {
+    let (mut bench, first) = Bench::connected(10);
+    bench.position(0, Some(first));
+    assert_eq!(acknowledged(&bench.position(10, Some(first))), [10]);
+    bench.give(Input::LinkDown);
+    let second = nonce(&bench.up(1 << 20)).unwrap();
+    // Restored from a backup; what the broker replays was true before that.
+    assert_eq!(acknowledged(&bench.position(4, Some(second))), [4]);
+    for replayed in [Some(first), None] {
+        let out = bench.position(10, replayed);
+        assert!(acknowledged(&out).is_empty());
+        assert_eq!(bench.sync.view().confirmed, Some(Seq(4)));
+    }
+    assert_eq!(acknowledged(&bench.position(7, Some(second))), [7]);
 }
 
 #[test]
@@ -286,6 +303,61 @@ fn an_event_that_the_broker_cannot_take_is_reported_not_tried() {
     bench.give(Input::LinkDown);
     let second = nonce(&bench.up(1 << 20)).unwrap();
     assert_eq!(messages(&bench.position(0, Some(second))).len(), 1);
+}
+
+/// What the messages go on after, where the cabinet says that it has lost what was in between.
+fn holes(out: &[Output]) -> Vec<Option<Tip>> {
+    let message = |output: &Output| match output {
+        Output::PublishEvents { signed, .. } => Some(EventMessage::parse(&signed.bytes).unwrap().after),
+        _ => None,
+    };
+    out.iter().filter_map(message).collect()
+}
+
+#[test]
+fn what_cannot_be_read_any_more_is_signed_as_lost() {
+    let mut bench = Bench::new(100, Limits::default());
+    bench.journal.hole = Some((50, 60));
+    let first = nonce(&bench.up(1 << 20)).unwrap();
+    let out = bench.position(40, Some(first));
+    assert_eq!(messages(&out), [(1, 41, 49), (2, 61, 100)]);
+    let tip = |bench: &Bench, seq| Tip {
+        seq: Seq(seq),
+        hash: bench.journal.hash(seq),
+    };
+    assert_eq!(holes(&out), [None, Some(tip(&bench, 49))]);
+    assert_eq!(acknowledged(&bench.position(100, Some(first))), [100]);
+}
+
+#[test]
+fn an_office_that_went_back_before_all_that_is_kept_gets_what_is_kept() {
+    let limits = Limits {
+        ahead_events: 70,
+        ..Limits::default()
+    };
+    let mut bench = Bench::new(1_000, limits);
+    bench.journal.oldest = 901;
+    let first = nonce(&bench.up(1 << 20)).unwrap();
+    let out = bench.position(0, Some(first));
+    assert_eq!(messages(&out), [(1, 901, 964), (2, 965, 1_000)]);
+    let beginning = Tip {
+        seq: Seq::ZERO,
+        hash: Digest::ZERO,
+    };
+    assert_eq!(holes(&out), [Some(beginning), None]);
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_now_is_not_said_to_be_lost() {
+    let mut bench = Bench::new(20, Limits::default());
+    bench.journal.hole = Some((15, 20));
+    let first = nonce(&bench.up(1 << 20)).unwrap();
+    let out = bench.position(14, Some(first));
+    assert!(messages(&out).is_empty());
+    assert_eq!(bench.sync.view().blocked, Some(Seq(15)));
+    bench.journal.append();
+    let out = bench.give(Input::TipAdvanced(Seq(21)));
+    assert_eq!((messages(&out), holes(&out).len()), (vec![(1, 21, 21)], 1));
 }
 
 #[test]
@@ -359,6 +431,7 @@ struct World {
     committed: u64,
     committed_ever: u64,
     restored: bool,
+    heard: Option<u64>,
 }
 
 impl World {
@@ -372,6 +445,7 @@ impl World {
             committed: 0,
             committed_ever: 0,
             restored: false,
+            heard: None,
         }
     }
 
@@ -413,6 +487,7 @@ impl World {
 
     fn office_takes(&mut self, output: &Output) {
         if let Some(nonce) = nonce(std::slice::from_ref(output)) {
+            self.heard = self.heard.max(Some(nonce));
             return self.say(Some(nonce));
         }
         let (_, first, last) = messages(std::slice::from_ref(output))[0];
@@ -420,7 +495,7 @@ impl World {
             self.committed = last;
             self.committed_ever = self.committed_ever.max(last);
         }
-        self.say(None);
+        self.say(self.heard);
     }
 
     fn give(&mut self, input: Input) {

@@ -88,6 +88,8 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
             Completeness::Fork
         } else if cabinet.gap {
             Completeness::Gap
+        } else if let (Some(from), Some(to)) = (cabinet.lost_from, cabinet.lost_to) {
+            Completeness::Lost(from, to)
         } else {
             Completeness::Complete
         },

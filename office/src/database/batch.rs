@@ -289,6 +289,25 @@ pub async fn store(tx: &mut Writing, events: &[NewEvent], received: Timestamp) -
         ],
         ""
     );
+    let lost: Vec<_> = events
+        .iter()
+        .filter_map(|event| Some((event, event.stored.lost?)))
+        .collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    insert_many!(
+        tx.on(), lost, row =>
+        "INSERT INTO lost (cabinet, branch, first_seq, last_seq, received)",
+        [
+            ("$1", "text", row.0.cabinet.as_str()),
+            ("$2", "int8", i64::from(row.0.stored.origin.branch().0)),
+            ("$3", "int8", number(row.1.first.0)),
+            ("$4", "int8", number(row.1.last.0)),
+            ("$5", "int8", received.as_millis()),
+        ],
+        ""
+    );
     Ok(())
 }
 

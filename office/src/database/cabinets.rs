@@ -31,8 +31,14 @@ row! {
         pub silent_since: Option<i64>,
         /// The events up to this number are all here.
         pub complete_to: i64,
+        /// The last event that is here.
+        pub stored_to: i64,
         /// Events after that one are missing.
         pub gap: bool,
+        /// The first events that the cabinet has lost for ever: from this one
+        pub lost_from: Option<i64>,
+        /// to this one.
+        pub lost_to: Option<i64>,
         /// Its histories; more than one is a fork.
         pub branches: i64,
         /// Forged messages in its name.
@@ -168,8 +174,12 @@ impl Database {
              CASE WHEN EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'silent' AND cleared IS NULL) \
              THEN last_seen END AS silent_since, \
              EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'gap' AND cleared IS NULL) AS gap, \
-             COALESCE((SELECT head_seq FROM branches WHERE cabinet = cabinets.id ORDER BY branch DESC LIMIT 1), 0) \
-             AS complete_to, (SELECT COUNT(*) FROM branches WHERE cabinet = cabinets.id) AS branches \
+             COALESCE((SELECT MIN(first_seq) - 1 FROM lost WHERE cabinet = cabinets.id), \
+             (SELECT head_seq FROM branches WHERE cabinet = cabinets.id ORDER BY branch DESC LIMIT 1), 0) AS complete_to, \
+             COALESCE((SELECT head_seq FROM branches WHERE cabinet = cabinets.id ORDER BY branch DESC LIMIT 1), 0) AS stored_to, \
+             (SELECT MIN(first_seq) FROM lost WHERE cabinet = cabinets.id) AS lost_from, \
+             (SELECT last_seq FROM lost WHERE cabinet = cabinets.id ORDER BY first_seq LIMIT 1) AS lost_to, \
+             (SELECT COUNT(*) FROM branches WHERE cabinet = cabinets.id) AS branches \
              FROM cabinets WHERE $1 IS NULL OR id = $1 ORDER BY id",
             id,
         )?)

@@ -106,6 +106,32 @@ impl Database {
         }))
     }
 
+    /// What the cabinet has lost of these stretches, first and last, in order.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn lost(
+        &self,
+        cabinet: &CabinetId,
+        stretches: &[Stretch],
+    ) -> Result<Vec<(Seq, Seq)>, DatabaseError> {
+        let rows: Vec<(i64, i64, i64)> = fetch!(
+            fetch_all,
+            self.read(),
+            "SELECT branch, first_seq, last_seq FROM lost WHERE cabinet = $1 ORDER BY first_seq",
+            cabinet.as_str()
+        )?;
+        let read = |(branch, first, last): (i64, i64, i64)| {
+            let (first, last) = (Seq(unsigned(first)), Seq(unsigned(last)));
+            let within = |stretch: &&Stretch| stretch.after < first && last < stretch.last;
+            let ours = stretches.iter().filter(within);
+            ours.map(|stretch| stretch.branch)
+                .any(|ours| ours == branch_of(branch))
+                .then_some((first, last))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
+    }
+
     /// The first events of a stretch, in order: number and exact bytes.
     ///
     /// # Errors

@@ -1,5 +1,7 @@
 //! Reading every stored event again: its digest, its place, and that it follows the one before it.
 
+use std::collections::BTreeMap;
+
 use office_protocol::{Digest, EventHeader};
 use serde::Serialize;
 
@@ -17,6 +19,8 @@ pub struct Verification {
     pub intact: u64,
     /// Histories, one per cabinet unless disks were cloned or restored.
     pub branches: u64,
+    /// Events that cabinets have said are lost for ever.
+    pub lost: u64,
     /// The first faults found, as `cabinet branch seq`.
     pub faults: Vec<String>,
 }
@@ -68,6 +72,14 @@ impl Database {
         let (cabinet, branch) = (&row.cabinet, row.branch);
         let mut previous = self.digest_before(row).await?;
         let mut seq = row.after_seq;
+        let lost: Vec<(i64, i64)> = fetch!(
+            fetch_all,
+            self.read(),
+            "SELECT first_seq, last_seq FROM lost WHERE cabinet = $1 AND branch = $2",
+            cabinet,
+            branch
+        )?;
+        let lost: BTreeMap<i64, i64> = lost.into_iter().collect();
         loop {
             let events: Vec<(i64, Vec<u8>, Vec<u8>)> = fetch!(
                 fetch_all,
@@ -83,7 +95,13 @@ impl Database {
             }
             for (stored_seq, stored_digest, bytes) in events {
                 found.events += 1;
-                let follows = EventHeader::parse(&bytes).is_ok_and(|header| {
+                let header = EventHeader::parse(&bytes);
+                // Behind what is lost, nothing that is here says what the event before it was.
+                if let (Some(last), Ok(header)) = (lost.get(&(seq + 1)), &header) {
+                    found.lost += u64::try_from(last - seq).unwrap_or(0);
+                    (seq, previous) = (*last, header.previous);
+                }
+                let follows = header.is_ok_and(|header| {
                     header.previous == previous
                         && number(header.seq.0) == stored_seq
                         && header.cabinet().is_some_and(|id| id.as_str() == cabinet)

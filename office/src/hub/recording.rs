@@ -395,6 +395,7 @@ mod tests {
             let mut changes = Changes::new(event.time, &webhooks);
             let stored = Stored {
                 origin: Origin::Append(office_protocol::Branch(0)),
+                lost: None,
                 event: crate::intake::Arrived::parse(bytes, &cabinet).unwrap(),
             };
             let kind = event.body.kind();

@@ -2,7 +2,7 @@
 
 use office_protocol::{
     CabinetId, Digest, EventHeader, EventMessage, Purpose, SealedPart, Seq, Signed, Start, Status, Timestamp,
-    VerifyingKey,
+    Tip, VerifyingKey,
 };
 
 use super::knowledge::Head;
@@ -95,6 +95,8 @@ pub struct Arrival {
     pub events: Vec<Arrived>,
     /// Their sealed parts.
     pub sealed: Vec<SealedPart>,
+    /// The cabinet says that it has lost what was between this event and the first one.
+    pub after: Option<Tip>,
 }
 
 impl Arrival {
@@ -116,10 +118,16 @@ impl Arrival {
         let follows = |pair: &[Arrived]| {
             pair[0].seq.0.checked_add(1) == Some(pair[1].seq.0) && pair[1].previous == pair[0].digest
         };
-        if events.windows(2).all(follows) {
+        let first = events.first().map_or(0, |event| event.seq.0);
+        let skips = |after: Tip| {
+            let nothing = after.seq == Seq::ZERO;
+            after.seq.0.saturating_add(1) < first && nothing == (after.hash == Digest::ZERO)
+        };
+        if events.windows(2).all(follows) && message.after.is_none_or(skips) {
             Ok(Self {
                 events,
                 sealed: message.sealed,
+                after: message.after,
             })
         } else {
             Err(Rejection::NoChain)
@@ -142,13 +150,14 @@ impl Arrival {
         self.events.last().map(|event| (event.seq, event.digest))
     }
 
-    /// The numbers of its events and of the one before them.
+    /// The numbers of its events and of the one before them, and of the one that they go on after.
     pub(super) fn neighbourhood(&self) -> impl Iterator<Item = Seq> {
         let first = self.events.first().and_then(|event| event.seq.0.checked_sub(1));
         first
             .into_iter()
             .map(Seq)
             .chain(self.events.iter().map(|event| event.seq))
+            .chain(self.after.map(|after| after.seq))
     }
 }
 

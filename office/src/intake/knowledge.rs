@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use office_protocol::{Branch, Digest, Position, Presence, Seq, Start, Status};
+use office_protocol::{Branch, Digest, Position, Presence, Seq, Start, Status, Tip};
 
 use super::arrival::{Arrival, Arrived};
 
@@ -68,11 +68,22 @@ impl Origin {
     }
 }
 
+/// Events that the cabinet has said it can never send: from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// The first of them.
+    pub first: Seq,
+    /// The last.
+    pub last: Seq,
+}
+
 /// One event to make durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// Where.
     pub origin: Origin,
+    /// What is lost right before it.
+    pub lost: Option<Lost>,
     /// The event.
     pub event: Arrived,
 }
@@ -215,26 +226,52 @@ impl Knowledge {
         }))
     }
 
-    /// Whether a message's first event is stored, or follows one that is.
+    /// Whether a message's first event is stored, or follows one that is, or goes on after one that is.
     pub(super) fn can_place(&self, arrival: &Arrival) -> bool {
         arrival.events.first().is_some_and(|event| {
             self.find(event.seq, event.digest).is_some()
                 || self.origin_for(event.seq, event.previous).is_some()
+                || self.origin_behind(event.seq, arrival.after).is_some()
         })
+    }
+
+    /// Where an event belongs before which others are lost, as the cabinet has signed; none when the one before those is not stored.
+    ///
+    /// A history that goes on further than that one, but not as far as this event, is the same history: the cabinet had those too.
+    pub(super) fn origin_behind(&self, seq: Seq, after: Option<Tip>) -> Option<(Origin, Lost)> {
+        let after = after?;
+        let before = Seq(seq.0.checked_sub(1)?);
+        let head = if after.seq == Seq::ZERO {
+            self.newest()
+        } else {
+            self.head(self.find(after.seq, after.hash)?)
+        };
+        let lost_after = |seq: Seq| Lost {
+            first: seq.next(),
+            last: before,
+        };
+        Some(match head {
+            None => (Origin::Append(Branch(0)), lost_after(Seq::ZERO)),
+            Some(head) if head.seq < before => (Origin::Append(head.branch), lost_after(head.seq)),
+            Some(head) => (self.fork(head.branch, after.seq), lost_after(after.seq)),
+        })
+    }
+
+    fn fork(&self, parent: Branch, after: Seq) -> Origin {
+        Origin::Fork {
+            branch: Branch(self.heads.iter().map(|head| head.branch.0 + 1).max().unwrap_or(0)),
+            parent,
+            after,
+        }
     }
 
     /// Where an event that is not stored belongs; none when the one before it is not stored.
     pub(super) fn origin_for(&self, seq: Seq, previous: Digest) -> Option<Origin> {
         let before = Seq(seq.0.checked_sub(1)?);
-        let fork = |parent| Origin::Fork {
-            branch: Branch(self.heads.iter().map(|head| head.branch.0 + 1).max().unwrap_or(0)),
-            parent,
-            after: before,
-        };
         if before == Seq::ZERO {
             return match self.heads.as_slice() {
                 [] => Some(Origin::Append(Branch(0))),
-                [..] => Some(fork(Branch(0))),
+                [..] => Some(self.fork(Branch(0), before)),
             };
         }
         let branch = self.find(before, previous)?;
@@ -242,7 +279,7 @@ impl Knowledge {
         Some(if ends_here {
             Origin::Append(branch)
         } else {
-            fork(branch)
+            self.fork(branch, before)
         })
     }
 

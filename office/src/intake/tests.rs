@@ -44,13 +44,34 @@ fn journal(count: u64, shared: u64, flavour: u8) -> Vec<Vec<u8>> {
 fn signed(events: &[Vec<u8>]) -> Signed {
     let message = EventMessage {
         events: events.to_vec(),
-        sealed: Vec::new(),
+        ..EventMessage::default()
     };
     Signed::new(&key(), Purpose::Events, &cabinet(), message.to_bytes().unwrap())
 }
 
+/// These events of a journal, of which the cabinet says that nothing between them and `after` is left.
+fn behind_a_hole(journal: &[Vec<u8>], after: u64, events: &[Vec<u8>]) -> Signed {
+    let hash = |seq: u64| {
+        seq.checked_sub(1)
+            .map(|index| Digest::of(&journal[index as usize]))
+    };
+    let message = EventMessage {
+        events: events.to_vec(),
+        after: Some(Tip {
+            seq: Seq(after),
+            hash: hash(after).unwrap_or(Digest::ZERO),
+        }),
+        ..EventMessage::default()
+    };
+    Signed::new(&key(), Purpose::Events, &cabinet(), message.to_bytes().unwrap())
+}
+
+fn checked(signed: &Signed) -> Input {
+    Input::Arrived(Arrival::check(signed, &key().verifying_key(), &cabinet()).unwrap())
+}
+
 fn arrived(events: &[Vec<u8>]) -> Input {
-    Input::Arrived(Arrival::check(&signed(events), &key().verifying_key(), &cabinet()).unwrap())
+    checked(&signed(events))
 }
 
 fn online(start: Start, nonce: u64, journal: &[Vec<u8>]) -> Input {
@@ -120,7 +141,7 @@ fn events_in_order_are_stored_and_confirmed() {
             branch: Branch(0),
             seq: Seq(5),
             hash: Digest::of(&journal[4]),
-            answers: None
+            answers: Some(0)
         }
     );
     assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5]);
@@ -238,6 +259,77 @@ fn a_restored_disk_that_goes_on_is_a_fork_and_both_are_kept() {
     assert!(verdict.raised.is_empty(), "one fork is one alarm");
     assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     assert_eq!(hub.seqs(1), [6, 7, 8]);
+}
+
+/// The numbers that the stored events say are lost.
+fn lost(hub: &Hub) -> Vec<(u64, u64)> {
+    let lost = hub.stored.iter().filter_map(|stored| stored.lost);
+    lost.map(|lost| (lost.first.0, lost.last.0)).collect()
+}
+
+#[test]
+fn what_the_cabinet_has_signed_as_lost_holds_nothing_up() {
+    let (mut hub, journal) = (Hub::new(), journal(20, 20, 0));
+    hub.handle(0, arrived(&journal[..5]));
+    // Nobody but the cabinet can say so: without its word what comes later waits.
+    assert!(hub.handle(1, arrived(&journal[11..14])).stored.is_empty());
+    let verdict = hub.handle(2, checked(&behind_a_hole(&journal, 5, &journal[9..11])));
+    assert_eq!(verdict.raised, [HubAlarm::Lost]);
+    assert_eq!(at(verdict.position), Some((0, 14)));
+    assert_eq!((lost(&hub), hub.intake.next_deadline()), (vec![(6, 9)], None));
+    // Each once, and a word that was kept back changes nothing.
+    let again = hub.handle(3, checked(&behind_a_hole(&journal, 5, &journal[9..11])));
+    assert_eq!(again, Verdict::default());
+    hub.handle(4, arrived(&journal[14..]));
+    let stored: Vec<u64> = (1..=5).chain(10..=20).collect();
+    assert_eq!((hub.seqs(0), lost(&hub)), (stored, vec![(6, 9)]));
+}
+
+#[test]
+fn a_hole_is_believed_only_behind_the_event_that_it_names() {
+    let (mut hub, journal, other) = (Hub::new(), journal(20, 20, 0), journal(20, 2, 1));
+    let message = behind_a_hole(&journal, 5, &journal[9..11]);
+    assert!(hub.handle(0, checked(&message)).stored.is_empty());
+    hub.handle(1, arrived(&journal[..4]));
+    assert_eq!(hub.seqs(0), [1, 2, 3, 4], "the fifth may yet come");
+    hub.handle(2, arrived(&journal[4..5]));
+    assert_eq!(hub.seqs(0), [1, 2, 3, 4, 5, 10, 11]);
+    // Of another history than the one that is here.
+    let foreign = behind_a_hole(&other, 5, &other[12..13]);
+    assert!(hub.handle(3, checked(&foreign)).stored.is_empty());
+    let check = |signed: &Signed| Arrival::check(signed, &key().verifying_key(), &cabinet());
+    let none = behind_a_hole(&journal, 9, &journal[9..11]);
+    assert_eq!(check(&none), Err(Rejection::NoChain), "a hole has a length");
+}
+
+#[test]
+fn a_hole_of_which_the_office_has_a_part_is_only_the_rest() {
+    let (mut hub, journal) = (Hub::new(), journal(20, 20, 0));
+    hub.handle(0, arrived(&journal[..7]));
+    let verdict = hub.handle(1, checked(&behind_a_hole(&journal, 5, &journal[9..])));
+    assert_eq!((at(verdict.position), lost(&hub)), (Some((0, 20)), vec![(8, 9)]));
+}
+
+#[test]
+fn an_office_that_went_back_before_all_that_is_kept_goes_on_with_a_hole() {
+    let (mut hub, journal) = (Hub::new(), journal(20, 20, 0));
+    hub.handle(0, arrived(&journal[..3]));
+    let verdict = hub.handle(1, checked(&behind_a_hole(&journal, 0, &journal[12..])));
+    assert_eq!(verdict.raised, [HubAlarm::Lost]);
+    assert_eq!((at(verdict.position), lost(&hub)), (Some((0, 20)), vec![(4, 12)]));
+    let mut empty = Hub::new();
+    empty.handle(0, checked(&behind_a_hole(&journal, 0, &journal[12..])));
+    assert_eq!((empty.seqs(0).len(), lost(&empty)), (8, vec![(1, 12)]));
+}
+
+#[test]
+fn a_hole_in_another_history_begins_a_fork_behind_the_last_event_in_common() {
+    let (mut hub, old, new) = (Hub::new(), journal(20, 20, 0), journal(20, 5, 1));
+    hub.handle(0, arrived(&old));
+    let verdict = hub.handle(1, checked(&behind_a_hole(&new, 5, &new[9..])));
+    assert_eq!(verdict.raised, [HubAlarm::Fork, HubAlarm::Lost]);
+    assert_eq!((at(verdict.position), lost(&hub)), (Some((1, 20)), vec![(6, 9)]));
+    assert_eq!(hub.seqs(0).len(), 20);
 }
 
 #[test]

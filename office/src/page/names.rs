@@ -49,6 +49,7 @@ pub(super) const ALARMS: &[(&str, &str, &str)] = &[
     ("unproven", "有锁未验", "locks not yet proven"),
     ("fork", "流水分叉", "history forked"),
     ("gap", "流水有缺口", "history has a gap"),
+    ("events-lost", "部分流水已丢失", "events lost for ever"),
     ("silent", "长时间没有消息", "nothing heard for long"),
     ("malformed", "收到不成流水的消息", "messages that are no history"),
     (

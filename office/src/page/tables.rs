@@ -56,6 +56,10 @@ fn completeness(language: Language, row: &CabinetRow) -> Markup {
         Completeness::Gap => {
             html! { span.warn { "… " (language.pick("缺口，完整至 ", "gap after ")) (row.complete_to) } }
         }
+        Completeness::Lost(from, to) => {
+            let (until, lost) = (row.complete_to, format!("{from}–{to}"));
+            html! { span.bad { "✗ " (language.pick("完整至 ", "complete to ")) (until) (language.pick("，缺失 ", ", lost ")) (lost) } }
+        }
         Completeness::Fork => {
             html! { span.bad { "≠ " (language.pick("分叉，完整至 ", "fork, complete to ")) (row.complete_to) } }
         }

@@ -154,7 +154,24 @@ impl TestCabinet {
     /// The message with the events `from..=to`.
     pub fn events(&self, from: usize, to: usize, sealed: Vec<SealedPart>) -> Signed {
         let events = self.journal[from - 1..to].to_vec();
-        let message = EventMessage { events, sealed };
+        let message = EventMessage {
+            events,
+            sealed,
+            after: None,
+        };
+        Signed::new(&self.key, Purpose::Events, &self.id, message.to_bytes().unwrap())
+    }
+
+    /// The message with the events `from..=to`, before which nothing down to `after` is left.
+    pub fn events_behind(&self, after: usize, from: usize, to: usize) -> Signed {
+        let message = EventMessage {
+            events: self.journal[from - 1..to].to_vec(),
+            sealed: Vec::new(),
+            after: Some(Tip {
+                seq: Seq(after as u64),
+                hash: Digest::of(&self.journal[after - 1]),
+            }),
+        };
         Signed::new(&self.key, Purpose::Events, &self.id, message.to_bytes().unwrap())
     }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Output;
 
-use office_protocol::{Digest, Event, HistoryEnd, HistoryHead, Purpose, Signed, SigningKey, Timestamp};
+use office_protocol::{Digest, Event, HistoryEnd, HistoryHead, Purpose, Seq, Signed, SigningKey, Timestamp};
 use rehearsal::processes::Processes;
 
 use crate::place::{LIMIT, Place};
@@ -55,6 +55,7 @@ impl Lost {
             hash: Digest::of(&last),
             identity: self.identity.clone(),
             issued: lockerd::clock::wall(),
+            lost: Vec::new(),
         }
     }
 
@@ -91,12 +92,15 @@ async fn end(processes: &mut Processes, daemon: rehearsal::processes::ProcessId)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_journal_comes_back_byte_for_byte_and_goes_on_where_the_office_stood() {
     let lost = Lost::new().await;
+    let reported = lost.place.path("data/documents/reported");
+    std::fs::write(&reported, "how far the office had the lost journal").unwrap();
     let end_of_history = lost.end();
     let head = lost.head(&end_of_history, &lost.place.keys.positions);
     let restored = lost.restore(&head, &lost.lines);
     assert!(restored.status.success(), "{restored:?}");
     let said = String::from_utf8_lossy(&restored.stdout);
     assert!(said.contains("24 compartments are in doubt"), "{said}");
+    assert!(!reported.exists(), "it was of another journal");
 
     let before = lost.lines.len();
     let exported = lost.place.lockerd(&["journal", "export"]);
@@ -118,8 +122,33 @@ async fn a_lost_journal_comes_back_byte_for_byte_and_goes_on_where_the_office_st
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_history_of_which_the_office_never_had_a_part_comes_back_with_the_hole_that_it_signed() {
+    let lost = Lost::new().await;
+    let holed = HistoryEnd {
+        lost: vec![(Seq(4), Seq(6))],
+        ..lost.end()
+    };
+    let mut lines = lost.lines.clone();
+    lines.drain(3..6);
+    let restored = lost.restore(&lost.head(&holed, &lost.place.keys.positions), &lines);
+    assert!(restored.status.success(), "{restored:?}");
+    let exported = lost.place.lockerd(&["journal", "export"]);
+    let now = String::from_utf8(exported.stdout).unwrap();
+    let now: Vec<&str> = now.lines().collect();
+    assert_eq!(&now[..lines.len()], &lines[..]);
+    assert!(now[lines.len()].contains("\"locker.restored\""));
+    let _bench = lost.place.hardware();
+    let mut processes = lost.place.processes();
+    let daemon = lost.place.run(&mut processes).await;
+    lost.place.journaled("locker.started", 2).await;
+    end(&mut processes, daemon).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_this_cabinets_whole_history_restores_nothing() {
     let lost = Lost::new().await;
+    let reported = lost.place.path("data/documents/reported");
+    std::fs::write(&reported, "how far the office had the lost journal").unwrap();
     let right = lost.end();
     let key = &lost.place.keys.positions;
     let head = lost.head(&right, key);
@@ -130,6 +159,16 @@ async fn what_is_not_this_cabinets_whole_history_restores_nothing() {
         fewer
     };
     lost.refused(&head, &without(3), 65, "does not follow event 3");
+    let elsewhere = HistoryEnd {
+        lost: vec![(Seq(5), Seq(5))],
+        ..right.clone()
+    };
+    lost.refused(
+        &lost.head(&elsewhere, key),
+        &without(3),
+        65,
+        "does not follow event 3",
+    );
     lost.refused(&head, &without(lines.len() - 1), 65, "copy the file again");
     let mut altered = lines.clone();
     let index = altered
@@ -161,6 +200,7 @@ async fn what_is_not_this_cabinets_whole_history_restores_nothing() {
     };
     lost.refused(&lost.head(&old, key), lines, 65, "more than a day ago");
 
+    assert!(reported.exists(), "nothing is forgotten before all is restored");
     let journal: PathBuf = lost.place.path("data/journal");
     std::fs::rename(lost.place.path("lost"), &journal).unwrap();
     let kept = lost.place.events();
