@@ -71,7 +71,8 @@ struct Turn {
     inputs: Vec<Input>,
     /// For each input, whether it was kept.
     kept: Vec<bool>,
-    answers: Vec<Position>,
+    /// Each with whether it answers a question.
+    answers: Vec<(bool, Position)>,
     documents: bool,
 }
 
@@ -290,7 +291,7 @@ impl Hub {
         let positions = turn
             .answers
             .iter()
-            .map(|position| self.position(&turn.cabinet, position));
+            .map(|(_, position)| self.position(&turn.cabinet, position));
         outgoing.extend(positions);
         Ok(outgoing)
     }
@@ -315,13 +316,14 @@ impl Turn {
                 changes.rejected(&self.cabinet, *rejection);
             }
             let mut verdict = self.intake.handle(now, input, &mut self.knowledge);
+            let answers = verdict.status.is_some();
             let position = verdict.position.take().filter(|_| !kept);
             self.documents |= !kept && is_online(&verdict);
             changes.verdict(&self.cabinet, verdict, &self.knowledge);
             if let Some(position) = position {
-                // The last one says it all; but each start has its own answer.
-                self.answers.pop_if(|before| before.start == position.start);
-                self.answers.push(position);
+                // The last one says it all; but each question has its own answer.
+                self.answers.pop_if(|(answers, _)| !*answers);
+                self.answers.push((answers, position));
             }
         }
     }

@@ -267,7 +267,7 @@ impl Sync {
         // One that was signed before the last question may be of a database that has gone back since.
         let current = position.answers == Some(self.nonce);
         let answer = current && !self.view.following;
-        let known = self.knows(&position, journal);
+        let known = self.knows(&position, journal) || answer && self.has_lost(&position, journal);
         let forward = self.view.confirmed.is_none_or(|at| position.seq > at);
         if known && current && (answer || forward) {
             let tip = Tip {
@@ -295,6 +295,16 @@ impl Sync {
             return position.hash == Digest::ZERO;
         }
         position.seq <= self.view.tip && journal.hash_at(position.seq) == Some(position.hash)
+    }
+
+    /// Whether the event that a position names, and the one after it that would tell its digest, can never be read again: then the office's
+    /// word is all that is left of it.
+    fn has_lost(&self, position: &Position, journal: &mut dyn JournalView) -> bool {
+        let within = position.seq > Seq::ZERO && position.seq <= self.view.tip;
+        within && journal.hash_at(position.seq).is_none() && {
+            let next = journal.read(position.seq, 1, 0);
+            next.first().is_some_and(|next| next.seq > position.seq.next())
+        }
     }
 
     fn go_on_after(&mut self, tip: Tip) {

@@ -330,6 +330,24 @@ fn what_cannot_be_read_any_more_is_signed_as_lost() {
 }
 
 #[test]
+fn an_office_that_stands_within_the_hole_is_gone_on_from() {
+    let mut bench = Bench::new(100, Limits::default());
+    bench.journal.hole = Some((50, 60));
+    let first = nonce(&bench.up(1 << 20)).unwrap();
+    let within = Tip {
+        seq: Seq(55),
+        hash: bench.journal.hash(55),
+    };
+    let out = bench.position(55, Some(first));
+    assert_eq!(
+        (messages(&out), holes(&out)),
+        (vec![(1, 61, 100)], vec![Some(within)])
+    );
+    let foreign = position_by(&office_key(), 40, Digest::of(b"fork"), Start(7), Some(first));
+    assert!(acknowledged(&bench.give(Input::PositionReceived(foreign))).is_empty());
+}
+
+#[test]
 fn an_office_that_went_back_before_all_that_is_kept_gets_what_is_kept() {
     let limits = Limits {
         ahead_events: 70,

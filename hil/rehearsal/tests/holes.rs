@@ -291,9 +291,14 @@ impl World {
         }
     }
 
-    fn heal(&mut self) {
+    fn heal(&mut self, restarts: bool) {
         self.lies = false;
-        self.restart();
+        if restarts {
+            self.restart();
+        } else {
+            self.append();
+            self.connect();
+        }
         for _ in 0..2_000 {
             while !self.up.is_empty() || !self.down.is_empty() {
                 self.deliver_up();
@@ -369,7 +374,7 @@ fn what_is_still_there_arrives_once_and_what_is_lost_is_named() {
         for _ in 0..600 {
             world.step();
         }
-        world.heal();
+        world.heal(seed % 2 == 0);
         world.is_whole();
         holes += world.holes;
         named += world
