@@ -342,7 +342,7 @@ impl Sync {
                 after: hole.then_some(self.before),
             };
             let Ok(bytes) = message.to_bytes() else {
-                self.view.blocked = Some(self.view.next);
+                self.wait_for_better(self.view.next);
                 return;
             };
             if hole {
@@ -359,6 +359,12 @@ impl Sync {
                 signed: Signed::new(&self.key, Purpose::Events, &self.identity.cabinet, bytes),
             });
         }
+    }
+
+    /// This event, and all after it, cannot be sent now.
+    fn wait_for_better(&mut self, seq: Seq) {
+        tracing::warn!(%seq, "too large for the broker, or unreadable now: nothing is sent from this event on");
+        self.view.blocked = Some(seq);
     }
 
     /// The next message's events, if one may be sent now.
@@ -388,7 +394,7 @@ impl Sync {
             .count();
         records.truncate(fitting);
         if records.is_empty() {
-            self.view.blocked = Some(next);
+            self.wait_for_better(next);
             return None;
         }
         Some(records)

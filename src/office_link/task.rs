@@ -193,12 +193,9 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
     }
 
     fn handle(&mut self, input: Input) {
-        let (now, before) = ((self.clock)(), self.sync.view().blocked);
+        let now = (self.clock)();
         for output in self.sync.handle(now, input, &mut self.journal) {
             self.carry_out(output);
-        }
-        if let Some(seq) = self.sync.view().blocked.filter(|seq| before != Some(*seq)) {
-            tracing::warn!(%seq, "this event and all after it wait: too large for the broker, or unreadable now");
         }
         if self.trial_ends.is_some() && self.sync.view().following {
             self.key_is_taken();
