@@ -46,6 +46,7 @@ use rand_chacha::ChaCha20Rng;
 pub use authority::Authority;
 pub use checkpoint::InvalidCheckpoint;
 pub use code::same as same_hash;
+pub(crate) use credential::BOARD_LABEL;
 pub use ledger::{Compartment, Consignment, Direction, Ledger, OpenCommands, Tries, Visit};
 
 use authority::Today;

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::boards::probe::{Heard, Probe};
+use crate::cabinet::BOARD_LABEL as LABEL;
 use crate::cabinet::vocabulary::Input;
 use crate::clock::{self, Clock};
 use crate::command_line::Failure;
@@ -28,8 +29,6 @@ use crate::settings::Settings;
 
 use super::say;
 
-/// What a label's text begins with: then the board's number in 16 hexadecimal digits, and its secret in base64url.
-const LABEL: &str = "LB1:";
 /// How long the technician has to press the button.
 const BUTTON_MAX: Duration = Duration::from_secs(60);
 /// Between two looks at the button.
@@ -98,7 +97,7 @@ pub(super) async fn replace(settings: &Settings, board: BoardId) -> Result<ExitC
     work.finish(settings, KeyOrigin::Replacement).await
 }
 
-/// What a label says.
+/// What a label says: after [`LABEL`] the board's number in 16 hexadecimal digits, a colon, and its secret in base64url.
 struct Label {
     serial: [u8; 8],
     secret: Key,

@@ -17,17 +17,22 @@ const ENVELOPE_MAX: usize = 64;
 /// The most cabinets that a screen names.
 const PLACES_MAX: usize = 3;
 
-/// A pass or a code that somebody holds before the scanner is no label and no envelope: it is never written down.
-fn is_secret(text: &str) -> bool {
-    text.starts_with(code::PREFIX) || text.starts_with(office_protocol::pass::PREFIX)
-}
-
-/// The consignment that a label names.
-pub(super) fn label_of(text: &str) -> Option<ConsignmentId> {
-    text.parse().ok().filter(|_| !is_secret(text))
-}
+/// What the text on a secure lock board's label begins with: its number and its secret follow.
+pub(crate) const BOARD_LABEL: &str = "LB1:";
 
 impl Cabinet {
+    /// A pass, a code, a badge or a lock board's label that somebody holds before the scanner is no consignment's label and no
+    /// envelope: it is never written down.
+    fn is_secret(&self, text: &str) -> bool {
+        let begins = [code::PREFIX, office_protocol::pass::PREFIX, BOARD_LABEL];
+        begins.iter().any(|begin| text.starts_with(begin)) || self.authority.is_badge(text)
+    }
+
+    /// The consignment that a label names.
+    pub(super) fn label_of(&self, text: &str) -> Option<ConsignmentId> {
+        text.parse().ok().filter(|_| !self.is_secret(text))
+    }
+
     pub(super) fn scanned(&mut self, text: &str) {
         if self.session.help || self.session.asked_more_time.is_some() {
             return;
@@ -46,7 +51,7 @@ impl Cabinet {
             }
             Stage::SecondFactor { .. } => self.second_pass_scanned(text),
             Stage::History(_) => {
-                if let Some(label) = label_of(text) {
+                if let Some(label) = self.label_of(text) {
                     self.session.touched = self.moment.now;
                     self.session.stage = Stage::History(Some(Subject::Consignment(label)));
                 }
@@ -81,7 +86,7 @@ impl Cabinet {
     }
 
     fn envelope_scanned(&mut self, text: &str) {
-        if !is_secret(text) && text.len() <= ENVELOPE_MAX {
+        if !self.is_secret(text) && text.len() <= ENVELOPE_MAX {
             self.session.drop_off.envelope = Some(text.to_owned());
             self.session.touched = self.moment.now;
         }

@@ -5,7 +5,6 @@ use office_protocol::{ConsignmentId, EventBody, Seq, StaffId};
 
 use super::Cabinet;
 use super::allocation::Wish;
-use super::credential::label_of;
 use super::door::Phase;
 use super::screen::LabelProblem;
 use super::session::Stage;
@@ -13,7 +12,7 @@ use super::session::Stage;
 impl Cabinet {
     pub(super) fn label_scanned(&mut self, text: &str) {
         self.session.touched = self.moment.now;
-        let Some(label) = label_of(text) else {
+        let Some(label) = self.label_of(text) else {
             return self.refuse_label(LabelProblem::Unreadable);
         };
         let pending = self.session.at_work.as_ref().and_then(|work| work.pending);

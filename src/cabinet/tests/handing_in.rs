@@ -33,6 +33,34 @@ fn the_slip_is_shown_before_the_door_opens() {
 }
 
 #[test]
+fn what_opens_something_is_no_envelope_and_is_not_written_down() {
+    let mut bench = Bench::new();
+    bench.scan(&Bench::drop_off_pass("p-1", 1));
+    bench.tap(Action::Accept { reachable: false });
+    bench.tap(Action::Accept { reachable: false });
+    let compartment = *bench.pulses().last().unwrap();
+    bench.door(compartment, true);
+    let board = "LB1:53455249414c3031:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+    let secrets = [board, "badge li", "LP1:PORT-7:0123456789ABCDEFGHJKMNPQRS"];
+    for secret in secrets {
+        bench.scan(secret);
+        assert!(
+            matches!(bench.screen(), Screen::DoorOpen { envelope: false, .. }),
+            "{secret}"
+        );
+    }
+    bench.scan("SF1234567890");
+    assert!(matches!(bench.screen(), Screen::DoorOpen { envelope: true, .. }));
+    bench.door(compartment, false);
+    bench.tap(Action::Yes);
+    let events = format!("{:?}", bench.events);
+    assert!(events.contains("SF1234567890"));
+    for secret in secrets {
+        assert!(!events.contains(secret), "{secret}");
+    }
+}
+
+#[test]
 fn every_pulse_is_recorded_before_it_is_sent() {
     let mut bench = Bench::new();
     bench.drop_off("p-1");
