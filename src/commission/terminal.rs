@@ -7,6 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::command_line::Failure;
 
+/// How many lines may have been typed that nobody has asked for yet.
+const AHEAD_MAX: usize = 1024;
+
 /// Standard input and output.
 pub(super) struct Terminal {
     json: bool,
@@ -16,7 +19,7 @@ pub(super) struct Terminal {
 impl Terminal {
     /// A thread of its own reads: a line may take as long as a person takes.
     pub(super) fn open(json: bool) -> Self {
-        let (sender, lines) = mpsc::channel(1);
+        let (sender, lines) = mpsc::channel(AHEAD_MAX);
         std::thread::spawn(move || {
             for line in std::io::stdin().lock().lines().map_while(Result::ok) {
                 if sender.blocking_send(line.trim().to_owned()).is_err() {
@@ -42,6 +45,18 @@ impl Terminal {
 
     pub(super) fn note(&self, words: &str) -> Result<(), Failure> {
         self.say(&json!({ "note": words }), words)
+    }
+
+    /// Drops what was typed before the question that comes now: it cannot be its answer.
+    pub(super) fn forget_typed_ahead(&mut self) -> Result<(), Failure> {
+        let mut dropped = false;
+        while self.lines.try_recv().is_ok() {
+            dropped = true;
+        }
+        if dropped {
+            self.note("what was typed before this question does not count")?;
+        }
+        Ok(())
     }
 
     /// The next line; an error when there will be none.

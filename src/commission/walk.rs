@@ -88,7 +88,22 @@ pub(super) async fn replace_board(configured: &Configured, board: BoardId) -> Re
     ] {
         desk.tap(action).await?;
     }
-    let unproven = desk.cabinet().ledger().unproven().count();
+    let ledger = desk.cabinet().ledger();
+    let hang_there = |id: &CompartmentId| ledger.board_of(*id) == Some(board);
+    let mut doors = ledger.compartments.keys().copied().filter(hang_there).peekable();
+    if doors.peek().is_none() {
+        return Err(Failure::new(
+            64,
+            format!("board {board} has no compartments: nothing of it is to be proven anew"),
+        ));
+    }
+    if doors.any(|door| ledger.is_proven(door)) {
+        return Err(Failure::new(
+            70,
+            format!("board {board} was not replaced: the cabinet has refused it; see the journal"),
+        ));
+    }
+    let unproven = ledger.unproven().count();
     println!("board {board} is replaced; {unproven} locks are to be proven: run `lockerd commission`");
     Ok(ExitCode::SUCCESS)
 }
@@ -234,9 +249,10 @@ async fn which_door(
     let lock = wiring.map_or(String::new(), |wiring| {
         format!("board {} channel {}: ", wiring.board, wiring.channel)
     });
+    terminal.forget_typed_ahead()?;
     terminal.say(
         &json!({ "ask": "which-door", "door": compartment, "wiring": wiring }),
-        &format!("{lock}which door has opened? [{compartment}, another number, or none]"),
+        &format!("{lock}which door has opened? [its number, or none; the settings say {compartment}]"),
     )?;
     if walk.yes {
         return Ok(Some(Action::OpenedDoor { compartment }));
@@ -245,7 +261,6 @@ async fn which_door(
         return Ok(None);
     };
     Ok(match line.as_str() {
-        "" => Some(Action::OpenedDoor { compartment }),
         "none" => Some(Action::No),
         number => match number.parse().map(CompartmentId) {
             Ok(compartment) if doors.contains(&compartment) => Some(Action::OpenedDoor { compartment }),
@@ -264,6 +279,7 @@ async fn is_open(
     work: &DoorWork,
 ) -> Result<Option<bool>, Failure> {
     let door = work.compartment;
+    terminal.forget_typed_ahead()?;
     terminal.say(
         &json!({ "ask": "is-open", "door": door }),
         &format!("the sensor of door {door} has not moved. Has any door opened? [y or n]"),
@@ -271,8 +287,17 @@ async fn is_open(
     if walk.yes {
         return Ok(Some(false));
     }
-    let line = desk.answer(terminal).await?;
-    Ok(line.map(|line| line.starts_with(['y', 'Y'])))
+    let Some(line) = desk.answer(terminal).await? else {
+        return Ok(None);
+    };
+    Ok(match line.to_lowercase().as_str() {
+        "y" | "yes" | "是" => Some(true),
+        "n" | "no" | "否" => Some(false),
+        _ => {
+            terminal.note("answer y or n")?;
+            None
+        }
+    })
 }
 
 pub(super) fn not_written(error: NotWritten) -> Failure {
