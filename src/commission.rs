@@ -46,6 +46,10 @@ struct Walk {
     /// The number on the first door of boards that are new
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..))]
     first: Option<u16>,
+    /// To how many channels of each board that is new a lock is wired, from the first on. Left out, it is asked; with --yes, all that
+    /// the board speaks of
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..))]
+    locks: Option<u8>,
     /// How large the compartments of boards that are new are: one size (small, medium, large), or as in `1-12 small, 13-24 large`.
     /// Left out, it is asked
     #[arg(long, value_name = "SIZES", value_parser = sizes::parse)]

@@ -1,5 +1,5 @@
-//! What nobody knows but who stands before new doors: how large they are, and which are out of reach from a wheelchair. Said as options,
-//! or asked.
+//! What nobody knows but who stands before new doors: how many there are, how large they are, and which are out of reach from a
+//! wheelchair. Said as options, or asked.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -10,7 +10,28 @@ use serde_json::json;
 use super::terminal::Terminal;
 use super::{Walk, reach, sizes};
 use crate::command_line::Failure;
-use crate::settings::wiring::Sizes;
+use crate::settings::wiring::{NewBoard, Sizes};
+
+/// To how many of a board's channels a lock is wired: a board speaks of all that it could have.
+pub(super) async fn ask_locks(walk: &Walk, board: &NewBoard, terminal: &mut Terminal) -> Result<u8, Failure> {
+    let (id, most) = (board.id, board.channels);
+    if let Some(locks) = walk.locks {
+        return Ok(locks.min(most));
+    }
+    if walk.yes {
+        return Ok(most);
+    }
+    loop {
+        terminal.say(
+            &json!({ "ask": "locks", "board": id, "most": most }),
+            &format!("接了几把锁？ How many locks are wired to board {id}? [1 to {most}]"),
+        )?;
+        match terminal.line().await?.parse() {
+            Ok(locks) if (1..=most).contains(&locks) => return Ok(locks),
+            Ok(_) | Err(_) => terminal.note(&format!("answer a number from 1 to {most}"))?,
+        }
+    }
+}
 
 /// How large they are.
 pub(super) async fn ask_sizes(

@@ -52,11 +52,13 @@ pub(super) async fn boards(bus: &Bus, patience: Duration) -> Result<Found, Failu
                 let number = u16::try_from(found.new.len())
                     .unwrap_or(u16::MAX)
                     .saturating_add(1);
+                let channels = channels.unwrap_or_else(|| port.family.profile().channels_max);
                 found.new.push(NewBoard {
                     id: BoardId(last.saturating_add(number)),
                     port: port.name.clone(),
                     address: address.0,
-                    channels: channels.unwrap_or_else(|| port.family.profile().channels_max),
+                    channels,
+                    locks: channels,
                 });
             }
         }

@@ -127,21 +127,18 @@ async fn find(walk: &Walk, file: &Path, terminal: &mut Terminal) -> Result<(), F
     for board in &found.silent {
         terminal.note(&format!("board {board} of the settings does not answer"))?;
     }
-    for board in &found.new {
+    for board in &mut found.new {
         let (id, port, address, channels) = (board.id, &board.port, board.address, board.channels);
         terminal.say(
             &json!({ "board": id, "port": port, "address": address, "channels": channels }),
-            &format!("board {id} is new: port {port}, address {address}, {channels} locks"),
+            &format!("board {id} is new: port {port}, address {address}, up to {channels} locks"),
         )?;
+        board.locks = doors::ask_locks(walk, board, terminal).await?;
     }
     if !found.new.is_empty() {
         let next = bus.last_compartment.map_or(1, |last| last.saturating_add(1));
         let first = walk.first.unwrap_or(next);
-        let locks = found
-            .new
-            .iter()
-            .map(|board| u16::from(board.channels))
-            .sum::<u16>();
+        let locks = found.new.iter().map(|board| u16::from(board.locks)).sum::<u16>();
         let new = first..=first.saturating_add(locks.saturating_sub(1));
         let sizes = doors::ask_sizes(walk, &new, terminal).await?;
         let reachable = doors::ask_reach(walk, &new, terminal).await?;

@@ -164,12 +164,13 @@ fn found_wiring_changes_its_own_values_and_nothing_else() {
         port: "locks".parse().unwrap(),
         address: 2,
         channels: 8,
+        locks: 7,
     };
     let large = [(CompartmentId(26), Size::Large)].into();
     let more = with_boards(text, &[new], 25, &large, &[CompartmentId(25)].into());
     assert!(more.starts_with(text.trim_end()));
     let more = Settings::parse("more.toml", &more).unwrap().compartments;
-    assert_eq!((more.len(), more[25].size), (32, Size::Large));
+    assert_eq!((more.len(), more[25].size), (31, Size::Large));
     assert!(more[24].reachable && !more[25].reachable);
 }
 

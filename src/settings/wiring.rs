@@ -27,8 +27,10 @@ pub struct NewBoard {
     pub port: PortName,
     /// Its address there.
     pub address: u8,
-    /// How many locks it has.
+    /// How many locks it speaks of.
     pub channels: u8,
+    /// To how many of them, from the first on, a lock is wired.
+    pub locks: u8,
 }
 
 /// How large compartments are, by the numbers on their doors.
@@ -83,12 +85,13 @@ pub fn with_boards(
             port,
             address,
             channels,
+            locks,
         } = board;
         let _infallible = write!(
             text,
             "\n\n[[board]]\nid = {id}\nport = \"{port}\"\naddress = {address}\nchannels = {channels}\n"
         );
-        for channel in 1..=*channels {
+        for channel in 1..=*locks {
             let reachable = reachable.contains(&CompartmentId(number));
             let size = match sizes.get(&CompartmentId(number)) {
                 None | Some(Size::Small) => "small",

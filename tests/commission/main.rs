@@ -112,6 +112,8 @@ struct Technician<'a> {
     doors: BTreeMap<u8, u16>,
     /// What is answered when it asks whether what a port was found to speak is to be written.
     port: &'a [&'a str],
+    /// How many locks are wired, where that is fewer than the board speaks of.
+    locks: Option<u8>,
 }
 
 impl<'a> Technician<'a> {
@@ -123,6 +125,7 @@ impl<'a> Technician<'a> {
             board,
             doors: (1..=LOCKS).map(|door| (door, door.into())).collect(),
             port: &["y"],
+            locks: None,
         }
     }
 
@@ -150,6 +153,9 @@ impl<'a> Technician<'a> {
                     open = Some(channel);
                     self.doors[&channel].to_string()
                 }
+                Some("locks") => self
+                    .locks
+                    .map_or(said["most"].to_string(), |locks| locks.to_string()),
                 Some("sizes") => {
                     assert_eq!((&said["first"], &said["last"]), (&1.into(), &4.into()));
                     walked.sizes += 1;
@@ -193,7 +199,7 @@ async fn boards_wiring_and_polarity_are_found_written_and_signed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("locks");
     let config = cabinet(directory.path(), &path);
-    let mut board = BoardSettings::new(Family::Wkly, Board(0), LOCKS);
+    let mut board = BoardSettings::new(Family::Wkly, Board(0), 2 * LOCKS); // half of them are not wired
     board.inverted = 0b1000; // the switch of channel 4 is of the other kind
     let baud = Family::Wkly.profile().baud.unwrap_or(9600);
     let port = Port::spawn(
@@ -206,6 +212,7 @@ async fn boards_wiring_and_polarity_are_found_written_and_signed() {
     // Channels 1 and 2 are crossed.
     let mut technician = Technician::new(&config, &port, Board(0));
     technician.doors.extend([(1, 2), (2, 1)]);
+    technician.locks = Some(LOCKS);
     let walked = technician.walk(&[]).await;
     assert_eq!((walked.code, walked.asked), (Some(0), 4), "{}", walked.report);
     assert_eq!(walked.report["unproven"], serde_json::json!([]));
@@ -340,6 +347,8 @@ async fn a_badge_and_a_pin_let_a_technician_in_who_answers_plain_questions() {
         let refused = typed(
             &[
                 "commission",
+                "--locks",
+                "4",
                 "--size",
                 "medium",
                 "--unreachable",
