@@ -1,0 +1,8 @@
+//! The link under fire with the real programs: Debian's mosquitto, the hub and the daemon, on disks that come back from the past, twice,
+//! or not at all.
+#![allow(clippy::unwrap_used)]
+
+mod old_disk;
+mod scene;
+#[path = "../waiting/mod.rs"]
+mod waiting;
