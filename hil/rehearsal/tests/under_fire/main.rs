@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod old_disk;
+mod one_identity;
 mod scene;
 #[path = "../waiting/mod.rs"]
 mod waiting;

@@ -116,8 +116,11 @@ pub(crate) async fn force_a_door(cabinet: &mut Site) {
 pub(crate) async fn drop_off(cabinet: &mut Site, pass: &str) {
     let mut finger = Finger::new(cabinet.plan().kiosk);
     finger.see(&["home"]).await.unwrap();
-    while finger.soon(&["checklist"]).await.is_none() {
+    loop {
         cabinet.hardware(&format!("scan scanner {pass}")).await.unwrap();
+        if finger.soon(&["checklist"]).await.is_some() {
+            break;
+        }
     }
     finger.touch(&ACCEPT, &["slip"]).await.unwrap();
     let door = finger
@@ -133,11 +136,14 @@ pub(crate) async fn drop_off(cabinet: &mut Site, pass: &str) {
             .await
             .unwrap();
     }
-    while finger.soon(&["is-it-inside"]).await.is_none() {
+    loop {
         cabinet
             .hardware(&format!("hand locks 1 {door} close"))
             .await
             .unwrap();
+        if finger.soon(&["is-it-inside"]).await.is_some() {
+            break;
+        }
     }
     finger.touch(&Action::Yes, &["receipt"]).await.unwrap();
     finger.touch(&Action::Done, &["home"]).await.unwrap();
