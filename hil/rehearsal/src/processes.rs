@@ -272,6 +272,18 @@ impl Processes {
             .map_err(|_| ProcessError::NotRunning(process.0))
     }
 
+    /// Kills all of these at one moment, as one power cut would, and waits until they are gone.
+    pub async fn kill_together(&mut self, processes: &[ProcessId]) -> Result<(), ProcessError> {
+        for process in processes {
+            let killed = self.find(*process)?.child.start_kill();
+            killed.map_err(|_| ProcessError::NotRunning(process.0))?;
+        }
+        for process in processes {
+            let _status = self.take(*process)?.child.wait().await;
+        }
+        Ok(())
+    }
+
     /// Asks it to end (SIGTERM) and kills it where it has not within the limit. `None`: it had to be killed.
     pub async fn end(
         &mut self,

@@ -291,6 +291,17 @@ impl Site {
         Ok(self.processes.kill(process).await?)
     }
 
+    /// Kills programs at one moment, as one power cut would.
+    ///
+    /// # Errors
+    /// [`SiteError::Process`] when one does not run.
+    pub async fn kill_together(&mut self, programs: &[Program]) -> Result<(), SiteError> {
+        let running = &mut self.running;
+        let gone = programs.iter().map(|program| running.remove(program));
+        let processes: Vec<ProcessId> = gone.map(|process| process.unwrap_or(ProcessId(0))).collect();
+        Ok(self.processes.kill_together(&processes).await?)
+    }
+
     /// Asks a program to end, and waits for that.
     ///
     /// # Errors

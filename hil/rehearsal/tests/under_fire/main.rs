@@ -2,6 +2,7 @@
 //! or not at all.
 #![allow(clippy::unwrap_used)]
 
+mod both_killed;
 mod old_disk;
 mod one_identity;
 mod scene;
