@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod both_killed;
+mod old_database;
 mod old_disk;
 mod one_identity;
 mod scene;
