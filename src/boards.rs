@@ -7,8 +7,8 @@
 //!   port used by hand, who answers there, and who answers otherwise than the settings say. All are for the command line.
 //! - [`task`] (IO): opens the ports, carries bytes and time to the master and its reports to the engine.
 //!
-//! The bus never pulses a lock by itself: each [`Work::Unlock`] is sent once or not at all, never after its
-//! `not_after`, and answered exactly once with an outcome.
+//! The bus never pulses a lock by itself: each [`Work::Unlock`] is sent once or not at all, never so late that its
+//! last byte would pass after its `not_after`, and answered exactly once with an outcome.
 
 use office_protocol::{CompartmentId, Seq};
 
@@ -36,7 +36,7 @@ pub enum Work {
         compartment: CompartmentId,
         /// The pulse: the number of its `unlock-begun` event.
         unlock: Seq,
-        /// Not sent after this.
+        /// Not sent if the board cannot have heard all of it by then.
         not_after: Monotonic,
     },
     /// Exactly these compartments have open visits: read their doors as fast as the wire allows.

@@ -157,7 +157,11 @@ impl Rig {
     }
 
     fn unlock(&mut self, compartment: u16, seq: u64) {
-        let not_after = self.ms().plus_millis(2000);
+        self.unlock_within(compartment, seq, 2000);
+    }
+
+    fn unlock_within(&mut self, compartment: u16, seq: u64, millis: u64) {
+        let not_after = self.ms().plus_millis(millis);
         let work = Work::Unlock {
             compartment: CompartmentId(compartment),
             unlock: Seq(seq),
@@ -559,6 +563,27 @@ fn twins(family: Family, longer: Duration) -> Line {
     first.hand(channel(2), Hand::Force, Duration::ZERO);
     second.hand(channel(1), Hand::Force, Duration::ZERO);
     Line::new(vec![first, second], baud(family), Grain::Frames, 7)
+}
+
+#[test]
+fn no_lock_is_pulsed_after_its_time_not_even_by_the_last_byte() {
+    for family in families() {
+        let (mut in_time, mut too_late) = (0, 0);
+        let mut rig = Rig::settled(family);
+        for (seq, millis) in (1..).zip([1, 2, 4, 5, 6, 7, 8, 9, 11, 15, 25, 50, 100, 300]) {
+            let before = rig.pulses();
+            rig.unlock_within(101, seq, millis);
+            rig.run(millis + 1);
+            let pulsed = rig.pulses() - before;
+            rig.run(30_000);
+            let what = format!("{} within {millis} ms", family.name());
+            assert_eq!(rig.pulses() - before, pulsed, "{what}");
+            let not_sent = rig.outcomes().contains(&(seq, UnlockOutcome::NotSent));
+            assert_eq!(pulsed == 0, not_sent, "{what}");
+            (in_time, too_late) = (in_time + pulsed, too_late + u32::from(not_sent));
+        }
+        assert!(in_time > 0 && too_late > 0, "{}", family.name());
+    }
 }
 
 #[test]

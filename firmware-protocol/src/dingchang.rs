@@ -145,6 +145,7 @@ impl Codec for Dingchang {
         Profile {
             boards: (1, last),
             channels_max,
+            unlock_bytes: AROUND as u8 + 1,
             pulse_ms: 150,
             ..Profile::PLAIN
         }

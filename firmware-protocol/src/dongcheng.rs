@@ -126,6 +126,7 @@ impl Codec for Dongcheng {
             baud: None,
             boards: (1, 254),
             channels_max: BOXES,
+            unlock_bytes: AROUND as u8 + 1,
             reads_one: false,
             items: true,
             tamper: true,

@@ -38,6 +38,8 @@ pub struct Profile {
     pub gap_tenths: u16,
     /// The least of that silence, in microseconds.
     pub gap_min_us: u32,
+    /// How long an unlock's request is, in bytes: the board obeys when the last of them has passed.
+    pub unlock_bytes: u8,
     /// How long the board drives a solenoid for one unlock, in milliseconds.
     pub pulse_ms: u16,
     /// Whether an unlock is answered at all.
@@ -88,6 +90,7 @@ impl Profile {
         silence_ms: 25,
         gap_tenths: 0,
         gap_min_us: 0,
+        unlock_bytes: 5,
         pulse_ms: 500,
         unlock_answer: UnlockAnswer::Always,
         reads_one: true,

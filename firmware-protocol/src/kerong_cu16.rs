@@ -90,6 +90,7 @@ impl Codec for Cu16 {
             boards: (0, 15),
             channels_max: LOCKS,
             unlock_limit_ms: 200,
+            unlock_bytes: REQUEST as u8,
             unlock_answer: UnlockAnswer::Sometimes,
             reads_one: false,
             items: true,

@@ -91,6 +91,7 @@ impl Codec for Cu48 {
             baud: Some(19_200),
             boards: (0, 9),
             channels_max: LOCKS,
+            unlock_bytes: REQUEST as u8,
             unlock_answer: UnlockAnswer::Never,
             reads_one: false,
             ..Profile::PLAIN

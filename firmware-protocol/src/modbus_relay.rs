@@ -129,6 +129,7 @@ impl Codec for ModbusRelay {
     fn profile(&self) -> Profile {
         Profile {
             boards: (1, 247),
+            unlock_bytes: REQUEST as u8,
             pulse_ms: PULSE as u16 * 100,
             gap_tenths: 35,    // three and a half characters,
             gap_min_us: 1_750, // and above 19200 no shorter

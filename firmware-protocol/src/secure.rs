@@ -57,6 +57,7 @@ impl Codec for Secure {
             reply_limit_ms: 250,
             unlock_limit_ms: 500,
             silence_ms: 20,
+            unlock_bytes: (FRAMING + responder::REQUEST_HEADER + content::UNLOCK_LENGTH + TAG) as u8,
             packed_unknown: true,
             items: true,
             tamper: true,

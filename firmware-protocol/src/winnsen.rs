@@ -69,6 +69,7 @@ impl Codec for Winnsen {
             boards: (1, 254),
             channels_max: LOCKS,
             unlock_typical_ms: 760,
+            unlock_bytes: REQUEST[1],
             pulse_ms: 750,
             unlock_limit_ms: 2000,
             reads_all: false,

@@ -141,6 +141,7 @@ impl Codec for Wkly {
     fn profile(&self) -> Profile {
         Profile {
             boards: (0, 254),
+            unlock_bytes: AROUND as u8 + 1,
             packed_unknown: true,
             reports: true,
             ..Profile::PLAIN

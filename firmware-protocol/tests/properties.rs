@@ -185,6 +185,8 @@ proptest! {
     fn a_board_understands_what_a_controller_says((family, channels, request) in requests()) {
         let mut frame = Frame::new();
         if family.codec().encode_request(&request, &mut frame).is_ok() {
+            let unlock = matches!(request.command, Command::Unlock(_));
+            prop_assert!(!unlock || frame.len() == usize::from(family.profile().unlock_bytes));
             let station = Station { board: request.board, channels };
             let heard = family.codec().scan_request(&frame, station, false);
             prop_assert_eq!(heard, Scan::Frame { length: frame.len(), content: request });

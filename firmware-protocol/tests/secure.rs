@@ -3,7 +3,7 @@
 
 use firmware_protocol::secure::{DOUBT_MS, INSTALLATION_MS, Key, Keys, Refusal, SESSION_MS};
 use firmware_protocol::{
-    BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading, Request, Scan, UnlockResult,
+    BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading, Family, Request, Scan, UnlockResult,
 };
 use proptest::prelude::*;
 
@@ -48,6 +48,13 @@ fn what_the_family_has_no_code_for_is_not_sent() {
         pair.request(Command::ReadDoor(channel(1))).is_none(),
         "no session yet"
     );
+    pair.open();
+    let unlock = pair.request(Command::Unlock(channel(1))).unwrap();
+    assert_eq!(
+        unlock.len(),
+        usize::from(Family::LockerdSecure.profile().unlock_bytes)
+    );
+    let mut pair = Pair::with_key();
     pair.open();
     assert!(pair.request(Command::UnlockAll).is_none());
     assert!(pair.request(Command::SetReports(true)).is_none());

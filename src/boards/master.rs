@@ -197,7 +197,10 @@ impl BusMaster {
             .filter(|port| port.open)
             .filter_map(|port| port.wire.next_deadline());
         let speech = self.ports.iter().filter_map(|port| self.speaks_at(port));
-        let unlocks = self.wanted.iter().map(|wanted| wanted.not_after.plus_millis(1));
+        let unlocks = self
+            .wanted
+            .iter()
+            .map(|wanted| self.begins_by(wanted).plus_micros(1));
         wires.chain(speech).chain(unlocks).min()
     }
 
@@ -220,7 +223,7 @@ impl BusMaster {
             channel,
             not_after,
         }) {
-            Some(wanted) if self.wanted.len() < UNLOCKS_MAX && now <= not_after => {
+            Some(wanted) if self.wanted.len() < UNLOCKS_MAX && now <= self.begins_by(&wanted) => {
                 self.wanted.push_back(wanted);
                 self.give_up_late(now, actions);
             }
@@ -347,14 +350,21 @@ impl BusMaster {
         });
     }
 
+    /// The last moment to begin an unlock, so that the board has heard all of it by its `not_after`.
+    fn begins_by(&self, wanted: &Wanted) -> Monotonic {
+        let wire = &self.ports[self.layout.boards[wanted.board].port.0].wire;
+        let took_us = wire.took_us(usize::from(wire.profile.unlock_bytes));
+        Monotonic::from_micros(wanted.not_after.as_micros().saturating_sub(took_us))
+    }
+
     /// Answers the unlocks that can no longer be sent in time.
     fn give_up_late(&mut self, now: Monotonic, actions: &mut Vec<BusAction>) {
         let mut index = 0;
         while let Some(wanted) = self.wanted.get(index).copied() {
-            let until = self.ready_at(&wanted);
-            let late = if until > wanted.not_after {
+            let (until, begins_by) = (self.ready_at(&wanted), self.begins_by(&wanted));
+            let late = if until > begins_by {
                 UnlockOutcome::Resting { until }
-            } else if now > wanted.not_after {
+            } else if now > begins_by {
                 UnlockOutcome::NotSent
             } else {
                 index += 1;

@@ -10,6 +10,8 @@ pub const VERSION: u8 = 1;
 
 const BEGIN: u8 = 0x01;
 const UNLOCK: u8 = 0x02;
+/// The bytes of an unlock: its code and the channel.
+pub(super) const UNLOCK_LENGTH: usize = 2;
 const READ_DOOR: u8 = 0x03;
 const READ_ALL: u8 = 0x04;
 const READ_VERSION: u8 = 0x05;

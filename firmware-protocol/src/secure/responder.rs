@@ -18,7 +18,7 @@ pub const SESSION_MS: u64 = 2_000;
 /// How long an installation waits for the controller to have kept its key, with the button held.
 pub const INSTALLATION_MS: u64 = 30_000;
 /// Address, kind and the low half of the request's number.
-const REQUEST_HEADER: usize = HEADER + 2;
+pub(super) const REQUEST_HEADER: usize = HEADER + 2;
 
 /// What a board is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -79,8 +79,6 @@ pub struct Line {
     /// The speed that the controller has set its port to, where that counts.
     heeded: Option<u32>,
     down: Pace,
-    /// When the last byte on its way to the boards arrives; they hear it all then.
-    arrives_at: Duration,
     last_heard_at: Duration,
     up: Pace,
     seen: LineView,
@@ -102,7 +100,6 @@ impl Line {
             baud,
             heeded: None,
             down: Pace::new(baud, Grain::Frames),
-            arrives_at: Duration::ZERO,
             last_heard_at: Duration::ZERO,
             up: Pace::new(baud, grain),
             seen: LineView::default(),
@@ -225,16 +222,19 @@ impl Line {
 
     fn write(&mut self, bytes: &[u8], now: Duration) {
         self.seen.written += bytes.len() as u64;
-        let first = self.down.is_idle();
-        let collides = first && self.up.garble();
+        if self.meddled > 0 {
+            self.down.cut(now); // whoever is at the cable falls silent when the controller speaks
+        }
+        let collides = self.down.is_idle() && self.up.garble();
         self.down.put(bytes, now);
         if collides {
             self.seen.collisions += 1;
             self.down.garble();
-        } else if self.echoing {
+            return;
+        }
+        if self.echoing {
             self.up.put(bytes, now);
         }
-        self.arrives_at = if first { now } else { self.arrives_at } + self.down.took(bytes.len());
         self.overhear(bytes);
         self.meddle(now);
     }
@@ -265,7 +265,6 @@ impl Line {
             *byte ^= 1 << (bit % 8);
         }
         self.down.put(&forged, now);
-        self.arrives_at += self.down.took(forged.len());
     }
 
     /// A board, or nobody, puts bytes on the line towards the controller.
@@ -283,16 +282,20 @@ impl Line {
 
     fn advance(&mut self, now: Duration, delivered: &mut Vec<u8>) {
         self.seen.delivered += self.up.take(now, delivered) as u64;
-        let arrived = self.down.take(now, &mut self.arrived);
-        if arrived > 0 {
-            let began_at = self.arrives_at.saturating_sub(self.down.took(arrived));
+        loop {
+            let arrived = self.down.take_first(now, &mut self.arrived);
+            if arrived == 0 {
+                break;
+            }
+            let arrived_at = self.down.passed_at();
+            let began_at = arrived_at.saturating_sub(self.down.took(arrived));
             let silence = began_at > self.last_heard_at + SILENCE;
-            self.last_heard_at = self.arrives_at;
+            self.last_heard_at = arrived_at;
             for board in &mut self.boards {
                 if silence {
                     board.hear_silence();
                 }
-                board.hear(&self.arrived, self.arrives_at);
+                board.hear(&self.arrived, arrived_at);
             }
             self.arrived.clear();
         }
