@@ -27,6 +27,11 @@ pub(super) enum Fault {
     SyncFails,
     /// Every write takes long for a while.
     SlowDisk(u64),
+    /// So many syncs take so long each, as on a card that cleans up.
+    SlowSyncs {
+        count: u64,
+        each_ms: u64,
+    },
     /// Something else fills the disk up to so many bytes, or lets them go.
     Filled {
         free_bytes: u64,
@@ -70,6 +75,7 @@ pub(super) enum FaultKind {
     Killed,
     SyncFails,
     SlowDisk,
+    SlowSyncs,
     Filled,
     Repaired,
     Clock,
@@ -80,7 +86,7 @@ pub(super) enum FaultKind {
 }
 
 impl FaultKind {
-    /// All of them, and how much each usually weighs.
+    /// All but slow syncs, which each seed draws by themselves, and how much each usually weighs.
     pub(super) const USUAL: &'static [(Self, u64)] = &[
         (Self::Silent, 2),
         (Self::Late, 1),
@@ -140,6 +146,10 @@ pub(super) fn next(dice: &mut Dice, swarm: &Swarm) -> Option<(u64, Fault)> {
         },
         FaultKind::SyncFails => Fault::SyncFails,
         FaultKind::SlowDisk => Fault::SlowDisk(dice.between(50, 3_000)),
+        FaultKind::SlowSyncs => Fault::SlowSyncs {
+            count: dice.between(1, 5),
+            each_ms: dice.between(500, 6_000),
+        },
         FaultKind::Filled => Fault::Filled {
             free_bytes: if on {
                 swarm.disk_bytes

@@ -172,7 +172,6 @@ impl Laws {
 
     /// A solenoid was driven: in time, for a cause, and where nothing lies that the visit is not about.
     pub(super) fn pulsed(&mut self, compartment: CompartmentId, now: u64, bench: &Bench) -> Lawful<Seq> {
-        self.pulses.expire(now);
         let unlock = self.pulses.pulsed(compartment, now)?;
         let mut visits = self.ledger().visits.values();
         let visit = visits.find(|visit| visit.compartment == compartment);

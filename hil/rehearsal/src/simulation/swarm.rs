@@ -115,6 +115,8 @@ impl Swarm {
                 .unwrap_or(&(8 << 20)),
         };
         swarm.build.told = swarm.served || Dice::new(seed, 9).percent(30);
+        let slow_syncs = some(&mut Dice::new(seed, 10), &[(FaultKind::SlowSyncs, 1)], 50);
+        swarm.faults.extend(slow_syncs);
         swarm
     }
 

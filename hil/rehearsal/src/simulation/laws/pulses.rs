@@ -5,12 +5,6 @@ use std::collections::BTreeMap;
 use office_protocol::{CompartmentId, Seq};
 
 use super::{Lawful, hold};
-use crate::simulation::bench::BAUD;
-
-/// The longest unlock of any family: the authenticated one's.
-const FRAME_BYTES: u64 = 24;
-/// How long after `not_after` the last byte of a frame that began in time may still be on the wire.
-const ON_THE_WIRE_MS: u64 = (FRAME_BYTES * 10_000).div_ceil(BAUD);
 
 /// An unlock that was handed out and has not led to a pulse.
 struct Cause {
@@ -54,31 +48,24 @@ impl Pulses {
         self.begun.clear();
     }
 
-    /// A solenoid was driven.
+    /// A solenoid was driven. Of its causes, those that are over have led to nothing.
     pub(super) fn pulsed(&mut self, compartment: CompartmentId, now: u64) -> Lawful<Seq> {
         self.count += 1;
-        let cause = self
-            .open
-            .iter()
-            .position(|cause| cause.compartment == compartment);
-        let Some(cause) = cause.map(|index| self.open.remove(index)) else {
+        let late = |cause: &Cause| now.saturating_sub(cause.not_after);
+        let here = self.open.iter().enumerate();
+        let here = here.filter(|(_, cause)| cause.compartment == compartment);
+        let index = here.min_by_key(|(_, cause)| late(cause)).map(|(index, _)| index);
+        let Some(cause) = index.map(|index| self.open.remove(index)) else {
             return hold(1, false, || {
                 format!("compartment {compartment} was pulsed without a cause")
             })
             .map(|()| Seq::ZERO);
         };
-        hold(1, now <= cause.not_after + ON_THE_WIRE_MS, || {
-            format!(
-                "unlock {} of {compartment} came {} ms late",
-                cause.unlock,
-                now - cause.not_after
-            )
+        hold(1, late(&cause) == 0, || {
+            let late = late(&cause);
+            format!("unlock {} of {compartment} came {late} ms late", cause.unlock)
         })?;
+        self.open.retain(|cause| late(cause) == 0);
         Ok(cause.unlock)
-    }
-
-    /// Forgets causes that are too old to be used.
-    pub(super) fn expire(&mut self, now: u64) {
-        self.open.retain(|cause| now <= cause.not_after + ON_THE_WIRE_MS);
     }
 }

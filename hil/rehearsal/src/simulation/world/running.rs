@@ -142,13 +142,15 @@ impl World {
                 return Ok(());
             }
         };
-        if self.take_in_events()? {
+        let written = self.take_in_events()?;
+        let waited = self.disk.take_waited_ms();
+        if written || waited > 0 {
             let latency = if self.slow_ms > 0 {
                 self.chance.between(1, self.slow_ms)
             } else {
                 2
             };
-            self.busy_until = self.now + latency;
+            self.busy_until = self.now + latency + waited;
         }
         let at = self.busy_until.max(self.now);
         for effect in effects {

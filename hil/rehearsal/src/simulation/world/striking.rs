@@ -46,6 +46,9 @@ impl World {
             }
             Fault::SyncFails => self.disk.fail_sync_at(self.disk.operations() + 1),
             Fault::SlowDisk(ms) => self.slow_ms = ms,
+            Fault::SlowSyncs { count, each_ms } => {
+                self.disk.slow_syncs(self.disk.syncs() + 1, count, each_ms);
+            }
             Fault::Filled { free_bytes } => self.disk.fill_up(free_bytes, self.swarm.disk_bytes),
             Fault::Repaired => {
                 self.slow_ms = 0;
@@ -90,6 +93,7 @@ impl World {
         self.next_fault = None;
         self.network.heal(self.now);
         self.slow_ms = 0;
+        self.disk.slow_syncs(0, 0, 0);
         (self.offset_ms, self.trusted) = (0, true);
         self.disk.crash_at(u64::MAX);
         self.disk.fail_sync_at(u64::MAX);
