@@ -10,8 +10,9 @@
 //! The bus never pulses a lock by itself: each [`Work::Unlock`] is sent once or not at all, never so late that its
 //! last byte would pass after its `not_after`, and answered exactly once with an outcome.
 
-use office_protocol::{CompartmentId, Seq};
+use office_protocol::{BoardId, CompartmentId, Seq};
 
+use crate::cabinet::label::BoardLabel;
 use crate::cabinet::vocabulary::Monotonic;
 
 mod duty;
@@ -41,4 +42,16 @@ pub enum Work {
     },
     /// Exactly these compartments have open visits: read their doors as fast as the wire allows.
     Watch(Vec<CompartmentId>),
+    /// Agree with a secure board on a new key while its button is held.
+    InstallKey {
+        /// Which.
+        board: BoardId,
+        /// What stands on its label.
+        label: BoardLabel,
+    },
+    /// The key that was agreed on is journaled: keep it, and put it in force.
+    KeepKey {
+        /// Whose.
+        board: BoardId,
+    },
 }

@@ -15,6 +15,7 @@ mod door;
 mod drop_off;
 mod guard;
 mod hardware;
+pub mod label;
 mod ledger;
 pub mod limits;
 mod placing;
@@ -46,13 +47,12 @@ use rand_chacha::ChaCha20Rng;
 pub use authority::Authority;
 pub use checkpoint::InvalidCheckpoint;
 pub use code::same as same_hash;
-pub(crate) use credential::BOARD_LABEL;
 pub use ledger::{Compartment, Consignment, Direction, Ledger, OpenCommands, Tries, Visit};
 
 use authority::Today;
 use code::CodeKey;
 use door::Work;
-use screen::SessionId;
+use screen::{KeyStep, SessionId};
 use session::Session;
 use vocabulary::{Dice, Effect, Input, Moment, Monotonic, Recorded, Space, Step};
 
@@ -194,10 +194,13 @@ impl Cabinet {
             Input::BoardFound { board } => self.board_found(board),
             Input::BoardKeyAgreed { board, key, by } => {
                 self.record(EventBody::BoardKeyAgreed { board, key, by });
+                self.effect(Effect::KeepBoardKey { board });
             }
             Input::BoardKeyInstalled { board, key } => {
                 self.record(EventBody::BoardKeyInstalled { board, key });
+                self.key_came(board, KeyStep::Installed);
             }
+            Input::BoardKeyRefused { board, problem } => self.key_came(board, KeyStep::Failed(problem)),
             Input::PortLost { port } => self.port_lost(port),
             Input::PortFound { port } => self.port_found(port),
             Input::PeripheralLost { port } => self.peripheral_lost(port),

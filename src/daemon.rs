@@ -165,13 +165,14 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
     let (bus_view, bus_views) = watch::channel(bus_master.view());
     tokio::spawn(traffic::run(decided, bus_views, counted, traffic::COUNTS_EVERY));
     let now = move || clock.monotonic();
-    let bus = boards::task::run(
+    let bus = boards::task::run_keeping(
         bus_master,
         settings.lock_ports.clone(),
         now,
         works,
         inputs.clone(),
         bus_view,
+        technician::keeper(&settings.secrets),
     );
     let scanner = |scanner: &Scanner| {
         let (name, port) = (scanner.name.clone(), scanner.port.clone());

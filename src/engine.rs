@@ -297,6 +297,8 @@ impl Engine {
             | Effect::Reply(_)
             | Effect::WriteWiring { .. }
             | Effect::KeepReport { .. }
+            | Effect::InstallBoardKey { .. }
+            | Effect::KeepBoardKey { .. }
             | Effect::Restart => true,
         };
         effects.into_iter().filter(keep).collect()

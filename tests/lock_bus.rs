@@ -122,6 +122,7 @@ impl Rig {
                         .handle(LineInput::Written(&frame), self.now, &mut self.delivered);
                 }
                 BusAction::Report(report) => self.reports.push(report),
+                BusAction::KeepKeys(..) => {}
             }
         }
     }

@@ -123,6 +123,7 @@ impl Rig {
                     assert!(delivered.is_empty());
                 }
                 BusAction::Report(report) => self.reports.push(report),
+                BusAction::KeepKeys(..) => {}
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use firmware_protocol::secure::Keys;
+use firmware_protocol::secure::{KeyId, Keys};
 use firmware_protocol::{Channel, Command, Frame, UnlockAnswer};
 use office_protocol::{BoardId, CompartmentId, Seq};
 
@@ -22,8 +22,10 @@ pub use view::{BoardView, BusView, PortView};
 use super::health::Health;
 use super::layout::{Layout, PortIndex};
 use super::wire::{Exchange, Purpose, Wire};
+use keys::Installing;
 
 mod hearing;
+mod keys;
 mod turns;
 mod view;
 
@@ -65,6 +67,13 @@ pub enum BusInput<'a> {
     Lost(PortIndex),
     /// Bytes came from a port.
     Received(PortIndex, &'a [u8]),
+    /// The keys of which this is the newest are on disk, or not.
+    KeysKept {
+        /// Its public name.
+        key: KeyId,
+        /// Whether they are.
+        kept: bool,
+    },
     /// Time has passed and nothing waits to be read. Only this ends waits and judges silences: bytes that we
     /// come to late, because the machine is busy, are neither a silent board nor the end of a frame.
     Tick,
@@ -77,6 +86,8 @@ pub enum BusAction {
     Send(PortIndex, Frame),
     /// Tell the engine.
     Report(Input),
+    /// Put these in the place of the keys that are kept of a board, and say whether that is done.
+    KeepKeys(BoardId, Keys),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +124,8 @@ pub struct BusMaster {
     wanted: VecDeque<Wanted>,
     /// What was reported last: on mains, unless some board says that a battery feeds it.
     mains: Option<bool>,
+    /// The board that gets a new key.
+    installing: Option<Installing>,
 }
 
 impl BusMaster {
@@ -137,6 +150,7 @@ impl BusMaster {
             supplies_free_at: vec![Monotonic::default(); layout.supplies],
             wanted: VecDeque::with_capacity(UNLOCKS_MAX),
             mains: None,
+            installing: None,
             layout,
             settings,
         }
@@ -171,6 +185,11 @@ impl BusMaster {
                 self.want(*compartment, *unlock, *not_after, now, &mut actions);
             }
             BusInput::Work(Work::Watch(compartments)) => self.watch(compartments),
+            BusInput::Work(Work::InstallKey { board, label }) => {
+                self.install(*board, label, now, &mut actions);
+            }
+            BusInput::Work(Work::KeepKey { board }) => self.keep_key(*board, &mut actions),
+            BusInput::KeysKept { key, kept } => self.keys_kept(key, kept, now, &mut actions),
             BusInput::Opened(port) => self.opened(port, now, &mut actions),
             BusInput::Lost(port) => self.lost(port, &mut actions),
             BusInput::Received(port, bytes) => self.received(port, bytes, now, &mut actions),
@@ -182,6 +201,7 @@ impl BusMaster {
             }
         }
         self.give_up_late(now, &mut actions);
+        self.give_up_key(now, &mut actions);
         for port in 0..self.ports.len() {
             self.speak(port, now, &mut actions);
         }
@@ -201,7 +221,8 @@ impl BusMaster {
             .wanted
             .iter()
             .map(|wanted| self.begins_by(wanted).plus_micros(1));
-        wires.chain(speech).chain(unlocks).min()
+        let key = self.key_ends_at();
+        wires.chain(speech).chain(unlocks).chain(key).min()
     }
 
     fn want(
@@ -302,6 +323,10 @@ impl BusMaster {
         let Some((exchange, garbled)) = wire.give_up(now) else {
             return;
         };
+        if exchange.purpose == Purpose::Key {
+            self.key_missed(now, actions);
+            return;
+        }
         let silent_by_nature = wire.profile.unlock_answer != UnlockAnswer::Always;
         let (rubbish, begun) = wire.rubbish(&exchange);
         let place = &self.layout.boards[exchange.board];

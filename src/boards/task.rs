@@ -1,7 +1,10 @@
 //! Carries bytes and time to the bus master, and its reports to the engine (IO).
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use firmware_protocol::secure::{Key, KeyId, Keys};
+use office_protocol::BoardId;
 use tokio::sync::{mpsc, watch};
 
 use crate::cabinet::vocabulary::{Input, Monotonic};
@@ -12,6 +15,8 @@ use super::Work;
 use super::layout::PortIndex;
 use super::master::{BusAction, BusInput, BusMaster, BusView};
 
+/// Keys that may wait to be kept.
+const KEEPING_MAX: usize = 4;
 /// How many events of all ports may wait.
 const EVENTS_MAX: usize = 64;
 /// How long is waited where nothing is due.
@@ -19,18 +24,40 @@ const IDLE: Duration = Duration::from_secs(3600);
 /// How often the view is renewed while nothing else happens to it.
 const VIEW_EVERY_MS: u64 = 1000;
 
+/// Keeps a board's keys where they survive; says whether they are there.
+pub type KeepKeys = Arc<dyn Fn(BoardId, &Keys) -> bool + Send + Sync>;
+
+/// Runs the lock bus until no more work can come or nobody takes its reports; no key can be installed on a board meanwhile.
+///
+/// [`run_keeping`] says the rest.
+pub async fn run(
+    master: BusMaster,
+    paths: Vec<PortSettings>,
+    clock: impl Fn() -> Monotonic + Send,
+    work: mpsc::Receiver<Work>,
+    reports: mpsc::Sender<Input>,
+    view: watch::Sender<BusView>,
+) {
+    let keep = Arc::new(|_, _: &Keys| false);
+    run_keeping(master, paths, clock, work, reports, view, keep).await;
+}
+
 /// Runs the lock bus until no more work can come or nobody takes its reports.
 ///
 /// `paths` are the device files of the layout's ports, in its order. `clock` is the daemon's monotonic clock:
 /// `not_after` is on it. `view` gets how the bus is, at most once a second.
-pub async fn run(
+pub async fn run_keeping(
     mut master: BusMaster,
     paths: Vec<PortSettings>,
     clock: impl Fn() -> Monotonic + Send,
     mut work: mpsc::Receiver<Work>,
     reports: mpsc::Sender<Input>,
     view: watch::Sender<BusView>,
+    keep: KeepKeys,
 ) {
+    let (keeping, orders) = mpsc::channel(KEEPING_MAX);
+    let (kept, mut keys_kept) = mpsc::channel(KEEPING_MAX);
+    tokio::spawn(keep_in_order(keep, orders, kept));
     let (sender, mut events) = mpsc::channel(EVENTS_MAX);
     let ports: Vec<Outlet> = (0..)
         .map(PortIndex)
@@ -51,9 +78,10 @@ pub async fn run(
                 Some((index, event)) => handle(&mut master, index, &event, clock()),
                 None => return,
             },
+            Some((key, kept)) = keys_kept.recv() => master.handle(BusInput::KeysKept { key, kept }, clock()),
             () = until(&alarm, deadline, clock()) => master.handle(BusInput::Tick, clock()),
         };
-        if !act(actions, &mut master, &ports, &reports, &clock).await {
+        if !act(actions, &mut master, &ports, &reports, &keeping, &clock).await {
             return;
         }
         let now = clock();
@@ -82,6 +110,7 @@ async fn act(
     master: &mut BusMaster,
     ports: &[Outlet],
     reports: &mpsc::Sender<Input>,
+    keeping: &mpsc::Sender<(BoardId, Keys)>,
     clock: &impl Fn() -> Monotonic,
 ) -> bool {
     while !actions.is_empty() {
@@ -95,18 +124,42 @@ async fn act(
             }
         }
         for action in actions {
-            if let BusAction::Report(input) = action {
-                if let Input::BoardLost { board } = &input {
-                    tracing::warn!(%board, "lock board does not answer");
+            match action {
+                BusAction::Report(input) => {
+                    if let Input::BoardLost { board } = &input {
+                        tracing::warn!(%board, "lock board does not answer");
+                    }
+                    if reports.send(input).await.is_err() {
+                        return false;
+                    }
                 }
-                if reports.send(input).await.is_err() {
-                    return false;
-                }
+                // What finds no room is not kept; the master gives up by itself.
+                BusAction::KeepKeys(board, keys) => drop(keeping.try_send((board, keys))),
+                BusAction::Send(..) => {}
             }
         }
         actions = more;
     }
     true
+}
+
+/// Keeps keys one after another, and says which are. The disk's time is not the bus's.
+async fn keep_in_order(
+    keep: KeepKeys,
+    mut orders: mpsc::Receiver<(BoardId, Keys)>,
+    kept: mpsc::Sender<(KeyId, bool)>,
+) {
+    while let Some((board, keys)) = orders.recv().await {
+        let newest = keys.next.as_ref().or(keys.current.as_ref());
+        let Some(key) = newest.map(Key::id) else {
+            continue;
+        };
+        let keep = Arc::clone(&keep);
+        let done = tokio::task::spawn_blocking(move || keep(board, &keys)).await;
+        if kept.send((key, done.unwrap_or(false))).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn until(alarm: &Alarm, deadline: Option<Monotonic>, now: Monotonic) {

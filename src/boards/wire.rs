@@ -24,6 +24,8 @@ pub(super) enum Purpose {
     Read,
     /// A step of the family's own before a reading or a pulse.
     Handshake,
+    /// A step towards a new key.
+    Key,
 }
 
 /// A request that waits for its answer.

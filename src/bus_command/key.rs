@@ -7,9 +7,7 @@ use std::io::BufRead;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use firmware_protocol::secure::{Controller, Key, Keys, Refusal};
+use firmware_protocol::secure::{Controller, Keys, Refusal};
 use firmware_protocol::{AnyCodec, Board, Codec, Family, Request};
 use office_protocol::BoardId;
 use office_protocol::event::KeyOrigin;
@@ -17,7 +15,7 @@ use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::boards::probe::{Heard, Probe};
-use crate::cabinet::BOARD_LABEL as LABEL;
+use crate::cabinet::label::{BoardLabel, PREFIX};
 use crate::cabinet::vocabulary::Input;
 use crate::clock::{self, Clock};
 use crate::command_line::Failure;
@@ -47,7 +45,7 @@ pub(super) async fn install(settings: &Settings, board: BoardId) -> Result<ExitC
     );
     let deadline = Instant::now() + BUTTON_MAX;
     loop {
-        let (address, secret) = (work.address, label.secret.clone());
+        let (address, secret) = (work.address, label.secret());
         work.controller()?.install(address, secret);
         let settled = work.settle().await;
         if work.controller()?.candidate(address).is_some() {
@@ -97,12 +95,6 @@ pub(super) async fn replace(settings: &Settings, board: BoardId) -> Result<ExitC
     work.finish(settings, KeyOrigin::Replacement).await
 }
 
-/// What a label says: after [`LABEL`] the board's number in 16 hexadecimal digits, a colon, and its secret in base64url.
-struct Label {
-    serial: [u8; 8],
-    secret: Key,
-}
-
 /// From standard input: arguments can be read by everybody on the machine.
 fn read_label() -> Result<Zeroizing<String>, Failure> {
     let _unseen = Unseen::begin();
@@ -117,20 +109,11 @@ fn read_label() -> Result<Zeroizing<String>, Failure> {
     Ok(text)
 }
 
-fn label_of(text: &str) -> Result<Label, Failure> {
-    let read = || {
-        let (serial, secret) = text.trim().strip_prefix(LABEL)?.split_once(':')?;
-        let secret = Zeroizing::new(URL_SAFE_NO_PAD.decode(secret).ok()?);
-        let serial = (serial.len() == 16).then(|| u64::from_str_radix(serial, 16).ok())??;
-        Some(Label {
-            serial: serial.to_be_bytes(),
-            secret: Key::new(secret.as_slice().try_into().ok()?),
-        })
-    };
-    read().ok_or_else(|| {
+fn label_of(text: &str) -> Result<BoardLabel, Failure> {
+    BoardLabel::parse(text).ok_or_else(|| {
         Failure::new(
             65,
-            format!("no label of a board: it begins with {LABEL}, then 16 digits and letters, a colon, and 43 more"),
+            format!("no label of a board: it begins with {PREFIX}, then 16 digits and letters, a colon, and 43 more"),
         )
     })
 }
@@ -263,23 +246,5 @@ impl Work {
                 self.board
             ),
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn a_label_is_read_as_it_is_printed() {
-        let text = format!("LB1:53455249414c3031:{}\n", URL_SAFE_NO_PAD.encode([7; 32]));
-        let label = label_of(&text).ok().unwrap();
-        assert_eq!(label.serial, *b"SERIAL01");
-        assert_eq!(label.secret.bytes(), &[7; 32]);
-        for wrong in ["", "LB1:", "LB1:5345:AAAA", "LB2:53455249414c3031:AAAA"] {
-            assert!(label_of(wrong).is_err(), "{wrong}");
-        }
     }
 }

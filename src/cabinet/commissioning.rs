@@ -1,18 +1,23 @@
-//! How far the commissioning is, at the technician's screen: what is open, the wiring that was found into the settings, and a report.
+//! How far the commissioning is, at the technician's screen: what is open, the wiring that was found into the settings, a report, and
+//! keys of secure lock boards.
 //!
 //! The shell writes and answers. Settings that are written count from the next start on, which comes when nobody is being served.
 
+use office_protocol::BoardId;
+
 use super::Cabinet;
-use super::screen::{Action, Commissioning, Screen, Writing};
+use super::label::BoardLabel;
+use super::screen::{Action, Commissioning, KeyStep, Screen, Writing};
 use super::session::Stage;
 use super::staff::TECHNICIAN;
 use super::vocabulary::{Effect, Unwritten};
 
-/// What became of what the technician at the screen wanted written.
+/// What became of what the technician at the screen wanted.
 #[derive(Default)]
 pub(super) struct Written {
     wiring: Option<Writing<()>>,
     report: Option<Writing<Box<str>>>,
+    key: Option<(BoardId, KeyStep)>,
 }
 
 impl Cabinet {
@@ -27,6 +32,9 @@ impl Cabinet {
         match action {
             Action::WriteWiring => self.write_wiring(),
             Action::KeepReport => self.keep_report(),
+            Action::InstallKey { board } if self.may(TECHNICIAN) && self.config.protected.contains(board) => {
+                self.session.written.key = Some((*board, KeyStep::Scan { mistaken: false }));
+            }
             Action::Done | Action::Back if self.session.written.wiring == Some(Writing::Written(())) => {
                 self.end_session();
             }
@@ -63,6 +71,32 @@ impl Cabinet {
         answer(&mut self.session.written.report, outcome);
     }
 
+    /// Only when a label is waited for; of anything else that is scanned nothing is kept.
+    pub(super) fn board_label_scanned(&mut self, text: &str) {
+        let Some((board, step @ KeyStep::Scan { .. })) = &mut self.session.written.key else {
+            return;
+        };
+        let (board, label) = (*board, BoardLabel::parse(text));
+        *step = match &label {
+            Some(_) => KeyStep::Button,
+            None => KeyStep::Scan { mistaken: true },
+        };
+        self.session.touched = self.moment.now;
+        if let Some(label) = label {
+            self.effect(Effect::InstallBoardKey { board, label });
+        }
+    }
+
+    /// A word of the board's that is waited for.
+    pub(super) fn key_came(&mut self, board: BoardId, came: KeyStep) {
+        if let Some((at, step @ KeyStep::Button)) = &mut self.session.written.key
+            && *at == board
+        {
+            *step = came;
+            self.session.touched = self.moment.now;
+        }
+    }
+
     pub(super) fn commissioning_screen(&self) -> Screen {
         let rewired: Vec<_> = self.ledger.rewired().map(|(door, _)| door).collect();
         let open = self.ledger.unproven().filter(|door| !rewired.contains(door));
@@ -74,6 +108,7 @@ impl Cabinet {
             boards: self.board_rows(),
             wiring: self.session.written.wiring.clone(),
             report: self.session.written.report.clone(),
+            key: self.session.written.key,
         })
     }
 }

@@ -8,6 +8,7 @@ use office_protocol::{ConsignmentId, EventBody, Pass, PassKind, Scope};
 use super::Cabinet;
 use super::code::{self, same};
 use super::door::Phase;
+use super::label;
 use super::screen::ScanProblem;
 use super::session::Stage;
 
@@ -17,14 +18,11 @@ const ENVELOPE_MAX: usize = 64;
 /// The most cabinets that a screen names.
 const PLACES_MAX: usize = 3;
 
-/// What the text on a secure lock board's label begins with: its number and its secret follow.
-pub(crate) const BOARD_LABEL: &str = "LB1:";
-
 impl Cabinet {
     /// A pass, a code, a badge or a lock board's label that somebody holds before the scanner is no consignment's label and no
     /// envelope: it is never written down.
     fn is_secret(&self, text: &str) -> bool {
-        let begins = [code::PREFIX, office_protocol::pass::PREFIX, BOARD_LABEL];
+        let begins = [code::PREFIX, office_protocol::pass::PREFIX, label::PREFIX];
         begins.iter().any(|begin| text.starts_with(begin)) || self.authority.is_badge(text)
     }
 
@@ -63,8 +61,8 @@ impl Cabinet {
             | Stage::Pin { .. }
             | Stage::StaffHome
             | Stage::Round(_)
-            | Stage::Compartments
-            | Stage::Commissioning => {}
+            | Stage::Compartments => {}
+            Stage::Commissioning => self.board_label_scanned(text),
             Stage::Home
             | Stage::Digits { .. }
             | Stage::ScanProblem(_)

@@ -10,7 +10,7 @@ use super::vocabulary::Monotonic;
 mod action;
 mod commissioning;
 pub use action::{Action, Tap};
-pub use commissioning::{BoardRow, Commissioning, Writing};
+pub use commissioning::{BoardRow, Commissioning, KeyStep, Writing};
 
 /// One conversation at the screen; a new number each time somebody else may stand there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -289,7 +289,7 @@ pub enum Screen {
         boards: Vec<BoardRow>,
     },
     /// Technician: which locks are proven, and what was found otherwise than the settings say. Taps: [`Action::WriteWiring`],
-    /// [`Action::KeepReport`], [`Action::Done`].
+    /// [`Action::KeepReport`], [`Action::InstallKey`], [`Action::Done`]; a scan may be a lock board's label.
     Commissioning(Commissioning),
     /// Staff: what to look up. Taps: [`Action::LookUp`], [`Action::Back`]; or scan a label.
     LookUp {

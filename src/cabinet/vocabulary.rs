@@ -11,6 +11,7 @@ use office_protocol::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::label::BoardLabel;
 use super::screen::Tap;
 
 /// A time on a clock that never goes back and is never set, to the microsecond; counts from an unspecified point. Decisions about people
@@ -157,6 +158,13 @@ pub enum Input {
         /// The key's public name.
         key: KeyId,
     },
+    /// A lock board got no new key.
+    BoardKeyRefused {
+        /// Which.
+        board: BoardId,
+        /// Why not.
+        problem: KeyProblem,
+    },
     /// A lock bus's port is gone.
     PortLost {
         /// Which.
@@ -279,6 +287,21 @@ pub enum Unwritten {
     },
 }
 
+/// Why a board got no new key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyProblem {
+    /// It gives no genuine answer: it is not there, or the label is another one's.
+    Silent,
+    /// The label is of another board than the one that answers.
+    OtherBoard,
+    /// Nobody held its button.
+    NotHeld,
+    /// The key could not be kept: it was not put in force.
+    NotKept,
+    /// It has not begun a session with the new key: that one and the one before are kept.
+    Unconfirmed,
+}
+
 /// How a pulse went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UnlockOutcome {
@@ -334,6 +357,20 @@ pub enum Effect {
         name: String,
         /// What is in it.
         text: String,
+    },
+    /// Agree with a lock board on a new key, while somebody holds its button. Answered with [`Input::BoardKeyAgreed`], or
+    /// [`Input::BoardKeyRefused`].
+    InstallBoardKey {
+        /// Which.
+        board: BoardId,
+        /// What stands on its label.
+        label: BoardLabel,
+    },
+    /// The key that a lock board agreed on is journaled: keep it, and put it in force. Answered with [`Input::BoardKeyInstalled`], or
+    /// [`Input::BoardKeyRefused`].
+    KeepBoardKey {
+        /// Whose.
+        board: BoardId,
     },
     /// Stop in good order and start again.
     Restart,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use office_protocol::document::{DocumentName, Reported};
-use office_protocol::{CabinetState, CompartmentId, KeySet, Reply, Seq};
+use office_protocol::{BoardId, CabinetState, CompartmentId, KeySet, Reply, Seq};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
@@ -13,7 +13,7 @@ use super::technician::Files;
 use super::{out_of_service, technician};
 use crate::boards::Work;
 use crate::cabinet::screen::View;
-use crate::cabinet::vocabulary::{Effect, Input, Monotonic, UnlockOutcome};
+use crate::cabinet::vocabulary::{Effect, Input, KeyProblem, Monotonic, UnlockOutcome};
 use crate::clock::{Clock, NoDice};
 use crate::engine::{Engine, EngineError};
 
@@ -180,8 +180,20 @@ impl Deciding {
                     let answer = technician::keep_report(&self.files, &name, text);
                     self.own.push_back(answer);
                 }
+                Effect::InstallBoardKey { board, label } => {
+                    self.work_on_key(board, Work::InstallKey { board, label }, KeyProblem::Silent);
+                }
+                Effect::KeepBoardKey { board } => {
+                    self.work_on_key(board, Work::KeepKey { board }, KeyProblem::NotKept);
+                }
                 Effect::Restart => self.restart = true,
             }
+        }
+    }
+
+    fn work_on_key(&mut self, board: BoardId, work: Work, problem: KeyProblem) {
+        if self.outlets.work.try_send(work).is_err() {
+            self.own.push_back(Input::BoardKeyRefused { board, problem });
         }
     }
 

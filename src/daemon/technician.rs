@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use office_protocol::CompartmentId;
 use office_protocol::event::Wiring;
 
+use crate::boards::task::KeepKeys;
 use crate::cabinet::vocabulary::{Input, Unwritten};
 use crate::commission::report::{self, NotKept};
+use crate::secrets;
 use crate::settings::wiring::{self, NotWritten};
 
 /// Where that goes.
@@ -48,6 +51,18 @@ pub(super) fn keep_report(files: &Files, name: &str, text: String) -> Input {
         Err(NotKept::Secrets(error)) => Err(Unwritten::Failed {
             problem: error.to_string().into(),
         }),
+    })
+}
+
+/// Keeps boards' keys beside the cabinet's own.
+pub(super) fn keeper(secrets: &Path) -> KeepKeys {
+    let secrets = secrets.to_owned();
+    Arc::new(move |board, keys| {
+        let kept = secrets::keep_board_keys(&secrets, board, keys);
+        if let Err(error) = &kept {
+            tracing::warn!(%error, %board, "the lock board's key is not kept");
+        }
+        kept.is_ok()
     })
 }
 

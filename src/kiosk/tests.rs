@@ -105,7 +105,7 @@ fn allowed(screen: &Screen) -> &'static [&'static str] {
             "replace-board",
             "done",
         ],
-        Screen::Commissioning(_) => &["write-wiring", "keep-report", "done"],
+        Screen::Commissioning(_) => &["write-wiring", "keep-report", "install-key", "done"],
         Screen::LookUp { .. } | Screen::History { .. } => &["look-up", "back"],
         Screen::MoreTime => &["more-time", "done"],
     }

@@ -75,6 +75,11 @@ impl BusMaster {
             board.statistics.answered += 1;
             return;
         }
+        if exchange.purpose == Purpose::Key {
+            board.statistics.answered += 1;
+            self.key_answered(now, actions);
+            return;
+        }
         let read = (exchange.purpose == Purpose::Read).then_some(took_ms);
         if board.answered(read) {
             actions.push(BusAction::Report(Input::BoardFound { board: place.id }));

@@ -23,14 +23,15 @@ impl BusMaster {
         } else {
             return None;
         };
-        let here = |wanted: &&Wanted| port.boards.contains(&wanted.board);
+        let here = |wanted: &&Wanted| port.boards.contains(&wanted.board) && !self.gets_key(wanted.board);
         let unlock = self
             .wanted
             .iter()
             .filter(here)
             .map(|wanted| self.ready_at(wanted))
             .min();
-        let boards = port.boards.iter().map(|board| &self.boards[*board]);
+        let asked = port.boards.iter().filter(|board| !self.gets_key(**board));
+        let boards = asked.map(|board| &self.boards[*board]);
         let singles = boards
             .clone()
             .any(|board| board.life != Life::Quarantined && board.urgent | board.watched != 0);
@@ -43,7 +44,7 @@ impl BusMaster {
         };
         let sweep = boards.map(next).min().map(|at| at.max(port.sweep_due));
         let single = (singles || port.put_off.is_some()).then_some(free_at);
-        [unlock, sweep, single]
+        [unlock, sweep, single, self.key_due_at(&port.boards)]
             .into_iter()
             .flatten()
             .min()
@@ -63,6 +64,9 @@ impl BusMaster {
                 return;
             }
             self.pulse(port, index, now, actions);
+            return;
+        }
+        if self.ask_for_key(port, now, actions) {
             return;
         }
         let Some((board, command)) = self.next_read(port, now) else {
@@ -101,7 +105,7 @@ impl BusMaster {
     fn next_read(&mut self, port: usize, now: Monotonic) -> Option<(usize, Command)> {
         let put_off = self.ports[port].put_off.take();
         put_off
-            .filter(|(board, _)| self.boards[*board].askable(now))
+            .filter(|(board, _)| self.is_askable(*board, now))
             .or_else(|| self.next_sweep(port, now))
             .or_else(|| self.next_single(port, true))
             .or_else(|| self.next_single(port, false))
@@ -109,19 +113,26 @@ impl BusMaster {
 
     fn next_unlock(&self, port: usize, now: Monotonic) -> Option<usize> {
         let boards = &self.ports[port].boards;
-        let may = |wanted: &Wanted| boards.contains(&wanted.board) && self.ready_at(wanted) <= now;
+        let may = |wanted: &Wanted| {
+            boards.contains(&wanted.board) && !self.gets_key(wanted.board) && self.ready_at(wanted) <= now
+        };
         self.wanted.iter().position(may)
     }
 
+    fn is_askable(&self, board: usize, now: Monotonic) -> bool {
+        !self.gets_key(board) && self.boards[board].askable(now)
+    }
+
     fn next_sweep(&mut self, port: usize, now: Monotonic) -> Option<(usize, Command)> {
-        let state = &mut self.ports[port];
+        let state = &self.ports[port];
         let count = state.boards.len();
         if state.sweep_due > now {
             return None;
         }
-        let step =
-            (0..count).find(|step| self.boards[state.boards[(state.turn + step) % count]].askable(now))?;
-        let board = state.boards[(state.turn + step) % count];
+        let at = |step: usize| state.boards[(state.turn + step) % count];
+        let step = (0..count).find(|step| self.is_askable(at(*step), now))?;
+        let board = at(step);
+        let state = &mut self.ports[port];
         state.turn = (state.turn + step + 1) % count;
         let learning = state
             .boards
@@ -152,8 +163,9 @@ impl BusMaster {
         for step in 0..count {
             let turn = (state.single_turn + step) % count;
             let index = state.boards[turn];
+            let rests = self.installing.as_ref().is_some_and(|one| one.is(index));
             let board = &mut self.boards[index];
-            if board.life == Life::Quarantined {
+            if rests || board.life == Life::Quarantined {
                 continue;
             }
             if let Some(channel) = board.next_single(urgent) {
@@ -178,7 +190,7 @@ impl BusMaster {
         }
     }
 
-    fn send(
+    pub(super) fn send(
         &mut self,
         port: usize,
         board: usize,
@@ -192,6 +204,7 @@ impl BusMaster {
         let health = &mut self.boards[board];
         let patience = match purpose {
             Purpose::Unlock(_) => u64::from(wire.profile.unlock_limit_ms),
+            Purpose::Key => u64::from(wire.profile.reply_limit_ms),
             Purpose::Read | Purpose::Handshake => health.patience_ms(&wire.profile),
         };
         let request = Request {

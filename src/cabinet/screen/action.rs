@@ -165,6 +165,11 @@ pub enum Action {
     WriteWiring,
     /// Technician: keep a signed report.
     KeepReport,
+    /// Technician: a secure board gets a new key.
+    InstallKey {
+        /// Which.
+        board: BoardId,
+    },
     /// Technician: another board hangs there now.
     ReplaceBoard {
         /// In whose place.

@@ -2,7 +2,7 @@
 
 use office_protocol::{BoardId, CompartmentId};
 
-use crate::cabinet::vocabulary::Unwritten;
+use crate::cabinet::vocabulary::{KeyProblem, Unwritten};
 
 /// How far a cabinet's commissioning is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,24 @@ pub struct Commissioning {
     pub wiring: Option<Writing<()>>,
     /// What became of the signed report.
     pub report: Option<Writing<Box<str>>>,
+    /// The lock board that is to get a key, and how far that is.
+    pub key: Option<(BoardId, KeyStep)>,
+}
+
+/// How far a new key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyStep {
+    /// The label on the board is to be scanned.
+    Scan {
+        /// Something else was.
+        mistaken: bool,
+    },
+    /// The button on the board is to be held.
+    Button,
+    /// It is in force.
+    Installed,
+    /// It is not.
+    Failed(KeyProblem),
 }
 
 /// One lock board.

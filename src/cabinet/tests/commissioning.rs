@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::report;
-use super::super::screen::{Commissioning, Writing};
+use super::super::screen::{Commissioning, KeyStep, Writing};
+use super::super::vocabulary::KeyProblem;
 use super::*;
 
 fn compartment(number: u16) -> CompartmentId {
@@ -203,4 +204,87 @@ fn the_report_is_signed_kept_and_its_place_is_said() {
     bench.tap(Action::KeepReport);
     bench.input(Input::ReportKept(Err(problem.clone())));
     assert_eq!(at(&bench).report, Some(Writing::Not(problem)));
+}
+
+const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+
+/// What goes to the lock bus on account of keys.
+fn key_orders(bench: &Bench) -> Vec<(&'static str, BoardId)> {
+    let order = |effect: &Effect| match effect {
+        Effect::InstallBoardKey { board, label } => {
+            assert_eq!(label.serial, *b"SERIAL01");
+            Some(("install", *board))
+        }
+        Effect::KeepBoardKey { board } => Some(("keep", *board)),
+        _ => None,
+    };
+    bench.effects.iter().filter_map(order).collect()
+}
+
+#[test]
+fn a_boards_label_leads_to_a_key_that_is_journaled_before_it_is_kept_and_its_secret_is_nowhere() {
+    let mut bench = Bench::new();
+    let (board, label) = (BoardId(2), format!("LB1:53455249414c3031:{SECRET}"));
+    bench.admit("li");
+    bench.tap(Action::ShowCommissioning);
+    bench.scan(&label);
+    bench.tap(Action::InstallKey { board: BoardId(1) }); // a vendor's
+    bench.scan(&label);
+    assert!(key_orders(&bench).is_empty() && at(&bench).key.is_none());
+
+    bench.tap(Action::InstallKey { board });
+    assert_eq!(at(&bench).key, Some((board, KeyStep::Scan { mistaken: false })));
+    bench.scan("SF1234567890");
+    assert_eq!(at(&bench).key, Some((board, KeyStep::Scan { mistaken: true })));
+    bench.scan(&label);
+    assert_eq!(at(&bench).key, Some((board, KeyStep::Button)));
+    assert_eq!(key_orders(&bench), [("install", board)]);
+    bench.scan(&label);
+    assert_eq!(key_orders(&bench).len(), 1, "once is enough");
+
+    let key: office_protocol::KeyId = "1e3bee94".parse().unwrap();
+    let before = bench.events.len();
+    let by = office_protocol::event::KeyOrigin::Label;
+    bench.input(Input::BoardKeyAgreed {
+        board,
+        key: key.clone(),
+        by,
+    });
+    assert_eq!(bench.kinds()[before..], ["board-key-agreed"]);
+    assert_eq!(key_orders(&bench), [("install", board), ("keep", board)]);
+    bench.input(Input::BoardKeyInstalled { board, key });
+    assert_eq!(at(&bench).key, Some((board, KeyStep::Installed)));
+    assert_eq!(bench.happened("board-key-installed"), 1);
+    let said = format!("{:?} {:?} {:?}", bench.events, bench.effects, bench.screen());
+    assert!(!said.contains(SECRET) && !said.contains("7, 7, 7"), "{said}");
+}
+
+#[test]
+fn what_came_of_a_key_is_said_and_it_can_be_tried_again() {
+    let mut bench = Bench::new();
+    let (board, label) = (BoardId(2), format!("LB1:53455249414c3031:{SECRET}"));
+    bench.admit("wang"); // a courier
+    bench.tap(Action::ShowCommissioning);
+    bench.tap(Action::InstallKey { board });
+    bench.scan(&label);
+    assert!(key_orders(&bench).is_empty());
+    bench.tap(Action::Done);
+
+    bench.admit("li");
+    bench.tap(Action::ShowCommissioning);
+    for problem in [KeyProblem::NotHeld, KeyProblem::Unconfirmed] {
+        bench.tap(Action::InstallKey { board });
+        bench.scan(&label);
+        bench.input(Input::BoardKeyRefused {
+            board: BoardId(1),
+            problem,
+        });
+        assert_eq!(at(&bench).key, Some((board, KeyStep::Button)), "of another board");
+        bench.input(Input::BoardKeyRefused { board, problem });
+        assert_eq!(at(&bench).key, Some((board, KeyStep::Failed(problem))));
+    }
+    assert_eq!(key_orders(&bench).len(), 2);
+    bench.tap(Action::Done);
+    bench.tap(Action::ShowCommissioning);
+    assert_eq!(at(&bench).key, None);
 }

@@ -5,9 +5,9 @@ use office_protocol::{BoardId, CompartmentId};
 
 use super::{NOW, id, time, work};
 use crate::cabinet::screen::{
-    BoardRow, Commissioning, CompartmentRow, LabelProblem, RoundRow, Screen, Writing,
+    BoardRow, Commissioning, CompartmentRow, KeyStep, LabelProblem, RoundRow, Screen, Writing,
 };
-use crate::cabinet::vocabulary::Unwritten;
+use crate::cabinet::vocabulary::{KeyProblem, Unwritten};
 
 pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
     let wait_until = Some(NOW.plus_millis(38_000));
@@ -141,6 +141,7 @@ fn commissioning(add: &mut impl FnMut(&str, Screen)) {
         boards: boards(),
         wiring: None,
         report: None,
+        key: None,
     };
     let file = "/var/lib/lockerd/commissioning/report-4711.txt";
     let done = Commissioning {
@@ -168,7 +169,16 @@ fn commissioning(add: &mut impl FnMut(&str, Screen)) {
         report: Some(Writing::Not(failed)),
         ..found.clone()
     };
+    let key = |step| Commissioning {
+        key: Some((BoardId(2), step)),
+        rewired: Vec::new(),
+        ..found.clone()
+    };
     for (name, at) in [
+        ("key-scan", key(KeyStep::Scan { mistaken: true })),
+        ("key-button", key(KeyStep::Button)),
+        ("key-installed", key(KeyStep::Installed)),
+        ("key-failed", key(KeyStep::Failed(KeyProblem::Unconfirmed))),
         ("written", writing(Writing::Written(()))),
         ("begun", writing(Writing::Begun)),
         ("protected", writing(Writing::Not(protected))),

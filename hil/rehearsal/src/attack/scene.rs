@@ -230,7 +230,7 @@ impl Scene {
                     self.say(&frame, unlocks);
                 }
                 BusAction::Report(Input::UnlockAnswered { outcome, .. }) => self.answered.push(outcome),
-                BusAction::Report(_) => {}
+                BusAction::Report(_) | BusAction::KeepKeys(..) => {}
             }
         }
     }

@@ -1,14 +1,20 @@
 //! A secure board's key, from the first installation to a replacement, with the real command and the real daemon.
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
 use firmware_protocol::secure::{Key, Keys};
 use firmware_protocol::{Board, Channel, Family};
-use hardware::{BoardSettings, Grain, Hand, Line, Port, SimulatedBoard};
+use hardware::{BoardSettings, Ending, Grain, Hand, Line, Port, SimulatedBoard, SimulatedScanner};
+use lockerd::cabinet::screen::Action;
+use office_protocol::BoardId;
 
-use crate::place::{LIMIT, Place};
+use crate::page::Page;
+use crate::place::{LIMIT, PROGRAM, Place, TECHNICIAN};
 
 const BOARD: Board = Board(1);
 const BAUD: u32 = 115_200;
@@ -101,4 +107,93 @@ async fn a_key_is_installed_with_the_button_used_by_the_daemon_and_replaced() {
         .journaled(&format!("\"key\":\"{second}\",\"by\":\"replacement\""), 1)
         .await;
     assert!(!place.events().contains("board-lost"), "{}", place.events());
+}
+
+/// Every file below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let all = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    all.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .filter(|path| path.is_file())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_installed_at_the_screen_while_the_daemon_runs_and_the_labels_secret_stays_nowhere() {
+    let talkative = ["env", "RUST_LOG=trace", PROGRAM, "lockerd"].map(OsString::from);
+    let place = Place::of(tempfile::tempdir().unwrap(), talkative.into());
+    place.enrol();
+    place.set("family = \"8a80-shuoming\"", "family = \"lockerd-secure\"");
+    place.set("baud = 9600", "baud = 115200");
+    let port = line(&place);
+    let scanner = SimulatedScanner::new(Ending::CarriageReturn, false, 9600, Grain::Frames);
+    let scanner = Port::spawn(scanner, &place.path("scanner")).unwrap();
+    let said = Arc::new(Mutex::new(String::new()));
+    let mut processes = place.processes_into({
+        let said = Arc::clone(&said);
+        Arc::new(move |_, line: &str| said.lock().unwrap().push_str(line))
+    });
+    let daemon = place.run(&mut processes).await;
+    place.journaled("locker.board-lost", 1).await;
+
+    let mut page = Page::open(place.kiosk);
+    scanner.scan(TECHNICIAN).await.unwrap();
+    page.admit().await;
+    page.tap_to(Action::ShowCommissioning, "安装密钥").await;
+    let board = BoardId(1);
+    page.tap_to(Action::InstallKey { board }, "请扫描锁控板 1 上的标签")
+        .await;
+    scanner
+        .scan(format!("LB1:53455249414c3031:{SECRET}"))
+        .await
+        .unwrap();
+    let shown = page.shows("请按住锁控板 1 上的按钮").await;
+    assert!(!shown.html.contains(SECRET));
+    port.button(BOARD, true).await.unwrap();
+    let shown = page.shows("锁控板 1 已启用新密钥").await;
+    assert!(!shown.html.contains(SECRET));
+    port.button(BOARD, false).await.unwrap();
+    let key = key_of(&port).await.unwrap();
+    let events = place.events();
+    let agreed = events.find(&format!("\"key\":\"{key}\",\"by\":\"label\""));
+    let installed = events.find(&format!(
+        "\"locker.board-key-installed\",\"data\":{{\"board\":1,\"key\":\"{key}\"}}"
+    ));
+    assert!(agreed.is_some() && agreed < installed, "{events}");
+    place.journaled("locker.board-found", 1).await;
+    port.hand(BOARD, Channel::new(5).unwrap(), Hand::Force)
+        .await
+        .unwrap();
+    place.journaled("locker.door-forced", 1).await;
+
+    // After a restart the key counts still, and the file has no other.
+    processes.end(daemon, LIMIT).await.unwrap();
+    let kept = std::fs::read_to_string(place.path("secrets/board-1.key")).unwrap();
+    assert!(kept.starts_with("current ") && kept.lines().count() == 1);
+    let seq = place.last_seq();
+    place.run(&mut processes).await;
+    port.hand(BOARD, Channel::new(6).unwrap(), Hand::Force)
+        .await
+        .unwrap();
+    place.journaled_after(seq, "locker.door-", 1).await;
+    assert!(!place.events_after(seq).contains("board-lost"));
+
+    let secret = base64::engine::general_purpose::STANDARD.encode([7; 32]);
+    for file in files(place.directory.path()) {
+        let bytes = std::fs::read(&file).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        for form in [SECRET, &secret, "\u{7}\u{7}\u{7}\u{7}\u{7}\u{7}\u{7}\u{7}"] {
+            assert!(
+                !text.contains(form),
+                "{} holds the label's secret",
+                file.display()
+            );
+        }
+    }
+    let said = said.lock().unwrap().clone();
+    assert!(
+        said.contains("started") && !said.contains(SECRET) && !said.contains("LB1:"),
+        "{said}"
+    );
 }

@@ -18,7 +18,7 @@ use office_protocol::enrolment::Identity;
 use office_protocol::event::StaffRole;
 use office_protocol::{CabinetId, Digest, Pass, PassKind, Purpose, Scope, Signed, SigningKey, Timestamp};
 use rehearsal::commissioning::{Technician, commission};
-use rehearsal::processes::{Launch, ProcessId, Processes, Ready};
+use rehearsal::processes::{Launch, ProcessId, Processes, Ready, Sink};
 use serde::Serialize;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -204,11 +204,15 @@ impl Place {
 
     pub(crate) fn processes(&self) -> Processes {
         let loud = std::env::var_os("LOUD").is_some();
-        let sink = Arc::new(move |name: &str, line: &str| {
+        self.processes_into(Arc::new(move |name: &str, line: &str| {
             if loud {
                 eprintln!("{name}: {line}");
             }
-        });
+        }))
+    }
+
+    /// Whose words go there.
+    pub(crate) fn processes_into(&self, sink: Sink) -> Processes {
         Processes::new(PathBuf::from(&self.program[0]), sink)
     }
 

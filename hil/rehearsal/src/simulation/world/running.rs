@@ -258,6 +258,8 @@ impl World {
                 self.input(Input::ReportKept(outcome));
                 Ok(())
             }
+            // No simulated board has a key.
+            Effect::InstallBoardKey { .. } | Effect::KeepBoardKey { .. } => Ok(()),
             Effect::Restart => {
                 self.fall("asked to restart", Some(1_000));
                 Ok(())
@@ -295,6 +297,7 @@ impl World {
                     }
                 }
                 BusAction::Report(input) => self.input(input),
+                BusAction::KeepKeys(..) => {}
             }
         }
         self.listen()
@@ -317,7 +320,11 @@ impl World {
                     outcome: UnlockOutcome::Acknowledged,
                 });
             }
-            BusInput::Work(Work::Watch(_)) | BusInput::Lost(_) | BusInput::Received(..) | BusInput::Tick => {}
+            BusInput::Work(Work::Watch(_) | Work::InstallKey { .. } | Work::KeepKey { .. })
+            | BusInput::Lost(_)
+            | BusInput::Received(..)
+            | BusInput::KeysKept { .. }
+            | BusInput::Tick => {}
         }
         self.listen()
     }
