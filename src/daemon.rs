@@ -20,7 +20,7 @@ use firmware_protocol::secure::Keys;
 use office_protocol::enrolment::Bundle;
 use office_protocol::{BoardId, Seq, VerifyingKey};
 use thiserror::Error;
-use tokio::runtime::Handle;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
@@ -323,7 +323,8 @@ fn decide(
     inputs: mpsc::Receiver<Input>,
 ) -> Result<oneshot::Receiver<Result<Ended, Fatal>>, DaemonError> {
     let (tell, ended) = oneshot::channel();
-    let runtime = Handle::current();
+    // Its own, because the daemon's ends while the engine still waits.
+    let runtime = Builder::new_current_thread().enable_time().build()?;
     let run = move || {
         let outcome = deciding.run(first, inputs, &runtime);
         if let Err(error) = &outcome {

@@ -82,7 +82,7 @@ impl Deciding {
         mut self,
         first: Vec<Effect>,
         inputs: mpsc::Receiver<Input>,
-        runtime: &tokio::runtime::Handle,
+        runtime: &tokio::runtime::Runtime,
     ) -> Result<Ended, Fatal> {
         let outcome = self.decide(first, inputs, runtime);
         if outcome.is_err() {
@@ -96,7 +96,7 @@ impl Deciding {
         &mut self,
         first: Vec<Effect>,
         mut inputs: mpsc::Receiver<Input>,
-        runtime: &tokio::runtime::Handle,
+        runtime: &tokio::runtime::Runtime,
     ) -> Result<Ended, Fatal> {
         self.act(first);
         self.publish();

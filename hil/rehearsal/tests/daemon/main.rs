@@ -14,6 +14,8 @@ mod scans;
 mod settings;
 mod slow_disk;
 
+use std::process::{Command, Stdio};
+
 use place::{LIMIT, Place};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -36,4 +38,25 @@ async fn a_killed_daemon_comes_back_with_its_journal_whole() {
     let verified = place.lockerd(&["journal", "verify"]);
     assert!(verified.status.success(), "{verified:?}");
     assert!(String::from_utf8_lossy(&verified.stdout).contains("chain intact"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_told_to_stop_does_so_without_a_complaint() {
+    let place = Place::enrolled();
+    let _bench = place.hardware();
+    for start in 1..=4 {
+        let daemon = Command::new(&place.program[0])
+            .args(place.launch().arguments)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        place.journaled("locker.started", start).await;
+        let mut tell = Command::new("kill");
+        let told = tell.args(["-TERM", &daemon.id().to_string()]).status();
+        assert!(told.unwrap().success());
+        let ended = daemon.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success() && !said.contains("panicked"), "{said}");
+    }
 }
