@@ -86,7 +86,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("tokio_serial", &["src/serial.rs", "hil/peers"]),
-    ("serial2", &["src/serial.rs"]),
+    ("serial2", &["src/serial.rs", "hil/hardware/src/terminal.rs"]),
     ("sled", &["src/index"]),
     ("qrcode", &["src/kiosk/qr.rs", "office/src/qr.rs"]),
     ("sd_notify", &["src/daemon.rs", "src/daemon"]),

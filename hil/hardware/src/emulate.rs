@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use firmware_protocol::{Board, Channel, Family};
-use hardware::{Bench, BoardSettings, Grain, Line, Port, SimulatedBoard, typed};
+use hardware::{Bench, BoardSettings, Grain, Line, Port, PortMode, SimulatedBoard, typed};
 
 use crate::Failure;
 
@@ -25,6 +25,9 @@ pub(crate) struct Emulate {
     /// The line's speed. Left out: the family's usual one
     #[arg(long)]
     baud: Option<u32>,
+    /// The port switches the direction of an RS-485 line itself
+    #[arg(long)]
+    rs485: bool,
     /// The address on a board's switch; may be repeated
     #[arg(long = "address", value_name = "ADDRESS", required = true)]
     addresses: Vec<u8>,
@@ -121,7 +124,11 @@ impl Emulate {
             )
         };
         let mut bench = Bench::default();
-        let port = Port::attach(line, &self.port, baud).map_err(problem)?;
+        let mode = PortMode {
+            baud,
+            rs485: self.rs485,
+        };
+        let port = Port::attach(line, &self.port, mode).map_err(problem)?;
         bench.lines.insert(NAME.to_owned(), port);
         println!(
             "{} at {baud} baud on {}: boards {:?} with {} locks each",

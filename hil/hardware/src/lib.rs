@@ -38,7 +38,7 @@
 //!
 //! # Deliberately absent
 //!
-//! Modem lines and RS-485 direction: pseudo-terminals answer `ENOTTY` to both.
+//! Modem lines; and RS-485 direction at pseudo-terminals: they answer `ENOTTY` to both.
 
 mod board;
 pub mod checks;
@@ -60,5 +60,5 @@ pub use mechanics::{Defect, Hand, Lock};
 pub use pace::{Grain, Pace};
 pub use port::{Device, Ended, Port};
 pub use scanner::{Ending, GM65_ACKNOWLEDGEMENT, GM65_TRIGGER, ScannerInput, SimulatedScanner};
-pub use terminal::{Terminal, Timer};
+pub use terminal::{PortMode, Terminal, Timer};
 pub use typed::{typed, typed_after_an_alias};

@@ -11,7 +11,7 @@ use crate::board::BoardFault;
 use crate::line::{Line, LineFault, LineInput, LineView};
 use crate::mechanics::Hand;
 use crate::scanner::{ScannerInput, SimulatedScanner};
-use crate::terminal::{Terminal, Timer};
+use crate::terminal::{PortMode, Terminal, Timer};
 
 /// How many orders may wait for a device.
 const ORDERS_MAX: usize = 64;
@@ -70,18 +70,26 @@ impl Device for SimulatedScanner {
     }
 }
 
-/// Where a device is plugged in: a pseudo-terminal behind this link, or a real port at a speed.
+/// Where a device is plugged in: a pseudo-terminal behind this link, or a real port in its mode.
 struct Plug {
     path: PathBuf,
-    baud: Option<u32>,
+    real: Option<PortMode>,
 }
 
 impl Plug {
     fn open(&self) -> io::Result<Terminal> {
-        match self.baud {
+        match self.real {
             None => Terminal::open(&self.path),
-            Some(baud) => Terminal::attach(&self.path, baud),
+            Some(mode) => Terminal::attach(&self.path, mode),
         }
+    }
+
+    async fn deliver(&self, terminal: &Terminal, bytes: &[u8]) -> io::Result<()> {
+        if self.real.is_some() {
+            return terminal.send(bytes).await;
+        }
+        terminal.write(bytes);
+        Ok(())
     }
 }
 
@@ -124,15 +132,15 @@ impl<D: Device> Port<D> {
     /// Runs `device` at the end of a real cable: `path` is a serial port of this machine.
     ///
     /// # Errors
-    /// The port cannot be opened at that speed.
-    pub fn attach(device: D, path: &Path, baud: u32) -> io::Result<Self> {
-        Self::spawn_at(device, path, Some(baud))
+    /// The port cannot be opened, or not in that mode.
+    pub fn attach(device: D, path: &Path, mode: PortMode) -> io::Result<Self> {
+        Self::spawn_at(device, path, Some(mode))
     }
 
-    fn spawn_at(device: D, path: &Path, baud: Option<u32>) -> io::Result<Self> {
+    fn spawn_at(device: D, path: &Path, real: Option<PortMode>) -> io::Result<Self> {
         let plug = Plug {
             path: path.to_path_buf(),
-            baud,
+            real,
         };
         let terminal = plug.open()?;
         let timer = Timer::new()?;
@@ -309,8 +317,11 @@ async fn run<D: Device>(
                 device.tick(start.elapsed(), &mut delivered);
             }
         }
-        if let Some(terminal) = &plugged {
-            terminal.write(&delivered);
+        if let Some(terminal) = &plugged
+            && let Err(error) = plug.deliver(terminal, &delivered).await
+        {
+            tracing::warn!(port = %plug.path.display(), %error, "simulated port broke");
+            plugged = None;
         }
         delivered.clear();
     }

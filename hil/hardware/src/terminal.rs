@@ -6,13 +6,30 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{ControlModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{
+    ControlModes, InputModes, OptionalActions, Termios, ioctl_tiocexcl, ioctl_tiocnxcl, tcgetattr, tcsetattr,
+};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
+use serial2::KeepSettings;
+use serial2::rs4xx::Rs485Config;
 use tokio::io::unix::AsyncFd;
+use tokio::time::timeout;
+
+/// How long a write may take before the port counts as stuck.
+const WRITE_MAX: Duration = Duration::from_millis(500);
+
+/// How a real port is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortMode {
+    /// Its speed, 8N1.
+    pub baud: u32,
+    /// Whether the port's driver is told to switch the direction of an RS-485 line (`TIOCSRS485`).
+    pub rs485: bool,
+}
 
 /// The device's end of a pseudo-terminal whose other end is opened through a symbolic link, or of a real cable.
 ///
@@ -64,17 +81,24 @@ impl Terminal {
         })
     }
 
-    /// Opens a real serial port, raw 8N1 at `baud`, for a device that speaks to whatever is at its other end.
+    /// Opens a real serial port, raw 8N1 without flow control, for a device that speaks to whatever is at its other end. Nobody
+    /// else has it meanwhile: locked as the daemon locks its ports, by `TIOCEXCL` and, as that does not bind root, by `flock`.
+    ///
+    /// A port that knows nothing of RS-485 is used as it is: most USB adapters switch the direction by themselves.
     ///
     /// # Errors
-    /// It is not there, is no serial port, or cannot have that speed.
-    pub fn attach(path: &Path, baud: u32) -> io::Result<Self> {
+    /// It is not there, is no serial port, is in use, or cannot have that speed.
+    pub fn attach(path: &Path, mode: PortMode) -> io::Result<Self> {
+        // Held until the port is open for good: a driver may forget the mode when nobody has it open. Comes first: afterwards
+        // nobody else may open the port.
+        let _told = mode.rs485.then(|| switch_direction(path));
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let device = rustix::fs::open(path, flags, Mode::empty())?;
+        flock(&device, FlockOperation::NonBlockingLockExclusive).map_err(in_use)?;
+        ioctl_tiocexcl(&device)?;
         let mut modes = tcgetattr(&device)?;
-        modes.make_raw();
-        modes.control_modes |= ControlModes::CREAD | ControlModes::CLOCAL;
-        modes.set_speed(baud)?;
+        make_plain(&mut modes);
+        modes.set_speed(mode.baud)?;
         tcsetattr(&device, OptionalActions::Flush, &modes)?;
         Ok(Self {
             device: registered(device)?,
@@ -105,7 +129,38 @@ impl Terminal {
         }
     }
 
-    /// Writes what the other end will read. What does not fit because nobody reads is lost, as on a wire.
+    /// Writes to a real port, and waits while its buffer is full.
+    ///
+    /// # Errors
+    /// The port is gone, or takes no more bytes for half a second.
+    pub async fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        let stuck = || {
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                "takes no more bytes; check flow control and cable",
+            )
+        };
+        timeout(WRITE_MAX, self.send_all(bytes))
+            .await
+            .map_err(|_| stuck())?
+    }
+
+    async fn send_all(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let mut ready = self.device.writable().await?;
+            match ready.try_io(|device| Ok(rustix::io::write(device, rest)?)) {
+                Ok(Ok(written)) => rest = &rest[written..],
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => return Err(error),
+                // Its buffer is full.
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what the other end of a pseudo-terminal will read. What does not fit because nobody reads is lost, as on a wire.
     pub fn write(&self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -123,8 +178,41 @@ impl Drop for Terminal {
         // Gone already, or replaced: both leave nothing to do.
         if let Some(link) = &self.link {
             let _ = fs::remove_file(link);
+        } else {
+            let _ = ioctl_tiocnxcl(self.device.get_ref());
         }
     }
+}
+
+/// Raw 8N1: `make_raw` alone leaves stop bits and flow control as who had the port before wanted them.
+fn make_plain(modes: &mut Termios) {
+    modes.make_raw();
+    modes.input_modes -= InputModes::IXOFF | InputModes::IXANY | InputModes::INPCK;
+    modes.control_modes -= ControlModes::CSTOPB | ControlModes::CRTSCTS | ControlModes::CMSPAR;
+    modes.control_modes |= ControlModes::CREAD | ControlModes::CLOCAL;
+}
+
+fn in_use(error: rustix::io::Errno) -> io::Error {
+    if error == rustix::io::Errno::WOULDBLOCK {
+        io::Error::new(
+            io::ErrorKind::ResourceBusy,
+            "is in use by another program; end that first",
+        )
+    } else {
+        error.into()
+    }
+}
+
+/// Tells the driver that this is an RS-485 line, so that it switches the direction at the end of the last bit.
+fn switch_direction(path: &Path) -> io::Result<serial2::SerialPort> {
+    let told = serial2::SerialPort::open(path, KeepSettings).and_then(|port| {
+        port.set_rs4xx_mode(Rs485Config::new())?;
+        Ok(port)
+    });
+    if let Err(error) = &told {
+        tracing::warn!(port = %path.display(), %error, "the port cannot switch the line's direction; it is used as it is");
+    }
+    told
 }
 
 #[expect(

@@ -22,7 +22,7 @@ fn settings(directory: &Path) -> String {
         format!("touch {0}; while [ -e {0} ]; do sleep 0.01; done", file.display())
     };
     format!(
-        "name = \"a person's bench\"\n[port]\npath = {:?}\nfamily = \"8a80-shuoming\"\n\
+        "name = \"a person's bench\"\n[port]\npath = {:?}\nfamily = \"8a80-shuoming\"\nrs485 = true\n\
          [board]\naddress = 1\nchannels = 8\nlocks = [1, 2]\ncool-down-ms = 0\n\
          [checks]\ntimed-reads = 5\nendurance-reads = 5\n\
          [commands]\npower-off = {:?}\npower-on = {:?}\n",

@@ -30,6 +30,7 @@ fn plan(family: Family, directory: &tempfile::TempDir) -> Plan {
         family,
         baud: profile.baud.unwrap_or(9600),
         echo: false,
+        rs485: true,
         board: Board(profile.boards.0 + 1),
         channels: CHANNELS,
         locks: vec![channel(1), channel(3)],

@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use firmware_protocol::{Board, Family};
-use hardware::{Bench, BoardSettings, Ending, Grain, Line, Port, SimulatedBoard, SimulatedScanner};
+use hardware::{
+    Bench, BoardSettings, Ending, Grain, Line, Port, PortMode, SimulatedBoard, SimulatedScanner, Terminal,
+};
+use rustix::termios::{ControlModes, InputModes, OptionalActions, tcgetattr, tcsetattr};
 
 fn directory(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("hardware-{name}-{}", std::process::id()))
@@ -122,4 +125,54 @@ async fn a_bench_does_what_lines_of_text_say() {
     ] {
         assert!(bench.obey(line).await.is_err(), "{line}");
     }
+}
+
+const MODE: PortMode = PortMode {
+    baud: 9600,
+    rs485: true,
+};
+
+#[tokio::test]
+async fn a_port_is_plain_8n1_whatever_it_was_and_nobody_elses_meanwhile() {
+    let path = directory("mode").join("cable");
+    let _cable = Terminal::open(&path).unwrap();
+    let before = File::open(&path).unwrap();
+    let odd = ControlModes::CSTOPB | ControlModes::CRTSCTS;
+    let mut modes = tcgetattr(&before).unwrap();
+    modes.control_modes |= odd;
+    modes.input_modes |= InputModes::IXOFF;
+    tcsetattr(&before, OptionalActions::Now, &modes).unwrap();
+    assert!(tcgetattr(&before).unwrap().control_modes.contains(odd));
+
+    let port = Terminal::attach(&path, MODE).unwrap();
+    let modes = tcgetattr(&before).unwrap();
+    assert!(!modes.control_modes.intersects(odd), "{:?}", modes.control_modes);
+    assert!(!modes.input_modes.contains(InputModes::IXOFF));
+    let second = Terminal::attach(&path, MODE).unwrap_err();
+    assert!(second.to_string().contains("in use"), "{second}");
+    drop(port);
+    Terminal::attach(&path, MODE).expect("free again");
+}
+
+#[tokio::test]
+async fn what_is_sent_to_a_port_with_a_full_buffer_arrives_as_soon_as_it_is_read() {
+    let path = directory("full").join("cable");
+    let cable = Terminal::open(&path).unwrap();
+    let port = Terminal::attach(&path, MODE).unwrap();
+    let bytes: Vec<u8> = (0..60_000_u32).map(|at| at as u8).collect();
+    let reading = async {
+        let (mut heard, mut buffer) = (Vec::new(), [0; 512]);
+        while heard.len() < bytes.len() {
+            let count = cable.read(&mut buffer).await.unwrap();
+            heard.extend_from_slice(&buffer[..count]);
+        }
+        heard
+    };
+    let both = async { tokio::join!(port.send(&bytes), reading) };
+    let (sent, heard) = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+    sent.unwrap();
+    assert!(heard == bytes, "every byte, in order");
+
+    let stuck = port.send(&[0; 200_000]).await.unwrap_err();
+    assert_eq!(stuck.kind(), std::io::ErrorKind::TimedOut, "nobody reads");
 }

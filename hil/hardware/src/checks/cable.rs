@@ -214,8 +214,8 @@ impl Cable {
     /// Writes bytes after the silence that the family wants.
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), Statement> {
         sleep_until(self.quiet_since + Duration::from_micros(self.profile.gap_us(self.plan.baud))).await;
-        self.terminal()?.write(bytes);
-        Ok(())
+        let sent = self.terminal()?.send(bytes).await;
+        sent.map_err(|error| self.lost(&error))
     }
 
     pub(super) fn took(&self, bytes: usize) -> Duration {
@@ -240,7 +240,7 @@ impl Cable {
     fn terminal(&mut self) -> Result<&Terminal, Statement> {
         let opened = match self.terminal.take() {
             Some(terminal) => terminal,
-            None => Terminal::attach(&self.plan.path, self.plan.baud).map_err(|error| gone(&error))?,
+            None => Terminal::attach(&self.plan.path, self.plan.mode()).map_err(|error| gone(&error))?,
         };
         Ok(self.terminal.insert(opened))
     }

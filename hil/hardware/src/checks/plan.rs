@@ -9,6 +9,8 @@ use firmware_protocol::secure::{Key, Keys};
 use firmware_protocol::{Board, Channel, Family, Polarity};
 use serde::Deserialize;
 
+use crate::terminal::PortMode;
+
 /// What a key of the daemon's files begins with.
 const KEY_KIND: &str = "lockerd-bus-1:";
 
@@ -46,6 +48,8 @@ struct PortPart {
     baud: Option<u32>,
     #[serde(default)]
     echo: bool,
+    #[serde(default)]
+    rs485: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,6 +122,8 @@ pub struct Plan {
     pub baud: u32,
     /// Whether the adapter hands back what is sent.
     pub echo: bool,
+    /// Whether the port's driver is told to switch the direction of an RS-485 line.
+    pub rs485: bool,
     /// The board's address.
     pub board: Board,
     /// How many locks it has.
@@ -193,6 +199,7 @@ impl Plan {
             family,
             baud,
             echo: port.echo,
+            rs485: port.rs485,
             board: Board(board.address),
             channels: board.channels,
             locks,
@@ -210,6 +217,13 @@ impl Plan {
             Polarity::Inverted
         } else {
             Polarity::AsDocumented
+        }
+    }
+
+    pub(super) const fn mode(&self) -> PortMode {
+        PortMode {
+            baud: self.baud,
+            rs485: self.rs485,
         }
     }
 
