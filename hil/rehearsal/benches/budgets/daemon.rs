@@ -41,9 +41,19 @@ fn build() -> PathBuf {
     program
 }
 
+/// What it is started with: the environment of its unit.
+fn command() -> Vec<OsString> {
+    let unit = include_str!("../../../../config/lockerd.service");
+    let said = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    let mut command = vec![OsString::from("/usr/bin/env")];
+    command.extend(said.map(OsString::from));
+    command.push(program().into());
+    command
+}
+
 /// An enrolled cabinet that this program runs.
 pub(crate) fn place() -> Place {
-    let place = Place::of(crate::directory(), vec![OsString::from(program())]);
+    let place = Place::of(crate::directory(), command());
     place.enrol();
     place
 }
