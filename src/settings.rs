@@ -234,6 +234,18 @@ impl Source<'_> {
                 .map_err(|error| self.wrong(root.span().start, format!("{error}")))?,
         };
         let compartments = read.compartments.iter().map(|entry| entry.get_ref());
+        let compartments = compartments.map(|place| CompartmentLayout {
+            id: place.id,
+            size: place.size,
+            reachable: place.reachable,
+            wiring: Some(Wiring {
+                board: place.board,
+                channel: place.channel,
+                inverted: place.is_inverted(&read.boards),
+                at: layout.reached(place.board),
+            }),
+        });
+        let compartments = compartments.collect();
         let lock_ports = read.lock_ports.iter().map(|port| self.lock_port(port));
         let lock_ports = lock_ports.collect::<Result<_, _>>()?;
         Ok(Settings {
@@ -241,18 +253,7 @@ impl Source<'_> {
             secrets: read.cabinet.secrets,
             layout,
             lock_ports,
-            compartments: compartments
-                .map(|place| CompartmentLayout {
-                    id: place.id,
-                    size: place.size,
-                    reachable: place.reachable,
-                    wiring: Some(Wiring {
-                        board: place.board,
-                        channel: place.channel,
-                        inverted: place.is_inverted(&read.boards),
-                    }),
-                })
-                .collect(),
+            compartments,
             scanners: read
                 .scanners
                 .into_iter()
@@ -433,6 +434,7 @@ fn culprit(read: &File, error: &LayoutError) -> usize {
         LayoutError::PortTwice(name) => port(name),
         LayoutError::BoardTwice(id)
         | LayoutError::NoSuchPort(id, _)
+        | LayoutError::TooManyOnLine(id)
         | LayoutError::AddressTwice(_, id)
         | LayoutError::NotOfFamily { board: id, .. } => board(*id),
         LayoutError::CompartmentTwice(id)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use firmware_protocol::secure::{Key, Keys};
 use firmware_protocol::{Board, Channel, Family, Polarity};
 use hardware::{BoardFault, BoardSettings, Grain, Hand, Line, Port, SimulatedBoard};
-use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
+use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, LayoutError, Supply};
 use lockerd::boards::master::{BusMaster, BusSettings};
 use lockerd::boards::{Work, task};
 use lockerd::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
@@ -164,6 +164,29 @@ async fn sessions_are_set_up_doors_are_read_and_opened() {
     bus.until(door(7, false)).await;
     let line = bus.port.view().await.unwrap();
     assert_eq!((line.pulses, line.collisions), (2, 0));
+}
+
+#[test]
+fn more_boards_than_a_line_has_sessions_for_are_refused() {
+    let port = BusPort {
+        name: "locks".parse().unwrap(),
+        family: FAMILY,
+        baud: BAUD,
+        echo: false,
+    };
+    let board = |number: u8| BusBoard {
+        id: BoardId(number.into()),
+        port: port.name.clone(),
+        address: Board(number),
+        channels: 1,
+        supply: Supply(1),
+    };
+    let layout = |count: u8| {
+        let boards: Vec<BusBoard> = (1..=count).map(board).collect();
+        Layout::new(vec![port.clone()], &boards, &[]).map(|_| ())
+    };
+    assert_eq!(layout(32), Ok(()));
+    assert_eq!(layout(33), Err(LayoutError::TooManyOnLine(BoardId(33))));
 }
 
 #[tokio::test]

@@ -481,6 +481,12 @@ fn formats() -> Vec<(String, Vec<u8>)> {
         "event/layout-changed.wired.json".into(),
         event("layout-changed", &wired).to_bytes(),
     ));
+    let wiring = json!({ "board": 1, "channel": 5, "inverted": false, "at": 3_735_928_559_u32 });
+    let proven = json!({ "compartment": 3, "wiring": wiring, "staff": "t-1" });
+    all.push((
+        "event/channel-proven.at.json".into(),
+        event("channel-proven", &proven).to_bytes(),
+    ));
     for (name, action) in actions() {
         let command = json!({ "number": 9, "start": START, "issued": TIME, "expires": TIME, "operator": "o-1", "action": action });
         all.push((format!("command/{name}.json"), written::<Command>(command)));

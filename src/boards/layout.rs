@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use firmware_protocol::secure::BOARDS_MAX;
 use firmware_protocol::{Board, Channel, Family, Polarity};
+use office_protocol::event::BoardPlace;
 use office_protocol::{BoardId, CompartmentId, PortName};
 use thiserror::Error;
 
@@ -80,6 +82,11 @@ pub enum LayoutError {
         /// The most locks its boards have.
         channels: u8,
     },
+    /// A port's boards need a session each, and there is room for fewer.
+    #[error(
+        "board {0} is one too many: a line of the secure family has up to {BOARDS_MAX}; put it on another port"
+    )]
+    TooManyOnLine(BoardId),
     /// Two locks have one compartment number.
     #[error("compartment {0} is there twice: give each lock its own compartment")]
     CompartmentTwice(CompartmentId),
@@ -195,6 +202,14 @@ impl Layout {
         Some((board.port, board.address))
     }
 
+    /// What a board of this number speaks, where.
+    #[must_use]
+    pub fn reached(&self, id: BoardId) -> Option<BoardPlace> {
+        let (port, address) = self.board(id)?;
+        let port = self.ports.get(port.0)?;
+        Some(BoardPlace::of(port.family.name(), &port.name, address.0))
+    }
+
     /// The boards whose lines are authenticated, and who need keys.
     pub fn secure_boards(&self) -> impl Iterator<Item = BoardId> {
         let secure = |board: &&PlacedBoard| self.ports[board.port.0].family.profile().protected;
@@ -242,6 +257,10 @@ impl Layout {
             return Err(LayoutError::AddressTwice(other.id, board.id));
         }
         let profile = self.ports[port].family.profile();
+        let neighbours = self.boards.iter().filter(|other| other.port.0 == port);
+        if profile.protected && neighbours.count() >= BOARDS_MAX {
+            return Err(LayoutError::TooManyOnLine(board.id));
+        }
         let (first, last) = profile.boards;
         let fits =
             (first..=last).contains(&board.address.0) && (1..=profile.channels_max).contains(&board.channels);

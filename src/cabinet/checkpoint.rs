@@ -6,9 +6,10 @@ use thiserror::Error;
 use super::ledger::Ledger;
 
 /// 1: of no compartment it is said which lock it has, and nothing is proven. 2: wiring and proofs. 3: more than one command whose
-/// outcome is open; without such, 2 is still written.
-const VERSION: u32 = 3;
-const WITHOUT_MANY_COMMANDS: u32 = 2;
+/// outcome is open; without such, 2 is still written. 4: wiring and proofs say where a board is reached.
+const VERSION: u32 = 4;
+const MANY_COMMANDS: u32 = 3;
+const ONE_COMMAND: u32 = 2;
 const OLDEST: u32 = 1;
 
 /// Bytes that are not a checkpoint of this version.
@@ -41,10 +42,12 @@ struct Read {
 impl Ledger {
     /// The checkpoint.
     pub fn to_checkpoint(&self) -> Vec<u8> {
-        let version = if self.commands_open.are_many() {
+        let version = if self.says_where_boards_are() {
             VERSION
+        } else if self.commands_open.are_many() {
+            MANY_COMMANDS
         } else {
-            WITHOUT_MANY_COMMANDS
+            ONE_COMMAND
         };
         serde_json::to_vec(&Written {
             version,

@@ -126,12 +126,13 @@ fn an_unknown_family_lists_the_known_ones() {
 #[test]
 fn found_wiring_changes_its_own_values_and_nothing_else() {
     use super::wiring::{NewBoard, rewired, with_boards};
-    use office_protocol::event::{Size, Wiring};
+    use office_protocol::event::{BoardPlace, Size, Wiring};
     let text = include_str!("../../config/lockerd.toml");
     let wiring = |channel, inverted| Wiring {
         board: BoardId(1),
         channel,
         inverted,
+        at: Some(BoardPlace::of("8a80-shuoming", &"locks".parse().unwrap(), 1)),
     };
     let found = [
         (CompartmentId(1), wiring(2, false)),
@@ -188,6 +189,7 @@ fn found_wiring_takes_the_files_place_with_its_rights_and_the_one_before_stays_b
         board: BoardId(1),
         channel,
         inverted: false,
+        at: None,
     };
     // Door 1 was seen to have lock 3, so whoever had that gets lock 1.
     write_found(&file, &[(CompartmentId(1), wiring(3))].into()).unwrap();

@@ -229,6 +229,32 @@ pub struct Wiring {
     pub channel: u8,
     /// The board says "open" of a closed door.
     pub inverted: bool,
+    /// Where the board is reached; earlier versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<BoardPlace>,
+}
+
+impl Wiring {
+    /// Whether what was seen of this lock holds for that one: it is the same lock, as far as both say where it is.
+    pub fn holds_for(&self, other: &Self) -> bool {
+        let lock = |of: &Self| (of.board, of.channel, of.inverted);
+        let apart = self.at.zip(other.at).is_some_and(|(here, there)| here != there);
+        lock(self) == lock(other) && !apart
+    }
+}
+
+/// What a board speaks, on which port, at which address, as one number: the first four bytes of the SHA-256 of `FAMILY/PORT/ADDRESS`,
+/// highest first. It changes when the settings reach another board under the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BoardPlace(pub u32);
+
+impl BoardPlace {
+    /// Of a board of this family.
+    pub fn of(family: &str, port: &crate::ids::PortName, address: u8) -> Self {
+        let Digest(digest) = Digest::of(format!("{family}/{port}/{address}").as_bytes());
+        let [a, b, c, d, ..] = digest;
+        Self(u32::from_be_bytes([a, b, c, d]))
+    }
 }
 
 /// Sizes, smallest first.

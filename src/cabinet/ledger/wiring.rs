@@ -12,21 +12,31 @@ impl Ledger {
     /// Whether somebody saw that this compartment's lock opens its door. One that a version before commissioning laid out, which
     /// said of no lock where it is, serves as it did.
     pub fn is_proven(&self, compartment: CompartmentId) -> bool {
-        self.compartments.get(&compartment).is_some_and(|place| {
+        let place = self.compartments.get(&compartment);
+        place.is_some_and(|place| {
             place
                 .wiring
-                .is_none_or(|wiring| self.proofs.get(&compartment) == Some(&wiring))
+                .is_none_or(|wiring| self.was_seen(compartment, &wiring))
         })
+    }
+
+    fn was_seen(&self, compartment: CompartmentId, wiring: &Wiring) -> bool {
+        let proof = self.proofs.get(&compartment);
+        proof.is_some_and(|proof| proof.holds_for(wiring))
+    }
+
+    /// Whether of any lock it is said where its board is reached.
+    pub fn says_where_boards_are(&self) -> bool {
+        let built = self.compartments.values().filter_map(|place| place.wiring);
+        let mut all = built.chain(self.proofs.values().copied());
+        all.any(|wiring| wiring.at.is_some())
     }
 
     /// Whether a compartment that is to be built like this would be proven.
     pub fn proves(&self, built: &CompartmentLayout) -> bool {
         let known = self.compartments.get(&built.id);
         let served = known.is_some_and(|place| place.built && place.wiring.is_none());
-        served
-            || built
-                .wiring
-                .is_none_or(|wiring| self.proofs.get(&built.id) == Some(&wiring))
+        served || built.wiring.is_none_or(|wiring| self.was_seen(built.id, &wiring))
     }
 
     /// Built compartments whose lock nobody has proven.
@@ -85,8 +95,13 @@ impl Ledger {
         }
         self.compartments
             .retain(|_, place| place.built || place.consignment.is_some() || place.visit.is_some());
+        // A proof that does not say where the board was reached holds for where it is reached now, and for nowhere else from now on.
         let built = &self.compartments;
-        self.proofs
-            .retain(|id, wiring| built.get(id).is_some_and(|place| place.wiring == Some(*wiring)));
+        self.proofs.retain(|id, proof| {
+            let wiring = built.get(id).and_then(|place| place.wiring);
+            let wiring = wiring.filter(|wiring| proof.holds_for(wiring));
+            proof.at = proof.at.or(wiring.and_then(|wiring| wiring.at));
+            wiring.is_some()
+        });
     }
 }

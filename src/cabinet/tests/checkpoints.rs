@@ -53,6 +53,9 @@ fn ordered() -> Bench {
 fn each_version_is_written_as_its_golden_file_has_it() {
     is_golden(2, &lived());
     is_golden(3, &ordered());
+    let mut located = lived();
+    located.rewire(reached_at(1));
+    is_golden(4, &located);
 }
 
 fn is_golden(version: u32, bench: &Bench) {
@@ -89,7 +92,28 @@ fn the_version_before_commissioning_is_read_and_its_compartments_serve_on() {
 }
 
 #[test]
+fn the_version_whose_proofs_do_not_say_where_a_board_is_counts_for_where_it_is_now() {
+    let ledger = Ledger::from_checkpoint(&std::fs::read(golden(2)).unwrap()).unwrap();
+    let proven = ledger.proofs.len();
+    assert!(proven > 0 && ledger.proofs.values().all(|proof| proof.at.is_none()));
+    let mut bench = Bench::asleep(ledger);
+    let count = |bench: &Bench| {
+        let ledger = bench.cabinet.ledger();
+        let all = ledger.compartments.keys();
+        all.filter(|id| ledger.is_proven(**id)).count()
+    };
+    let seen = count(&bench);
+    bench.start(9);
+    bench.rewire(reached_at(1));
+    let proofs = &bench.cabinet.ledger().proofs;
+    assert!(proofs.values().all(|proof| proof.at == Some(BoardPlace(1))));
+    assert_eq!(count(&bench), seen);
+    bench.rewire(reached_at(2));
+    assert_eq!(count(&bench), 0);
+}
+
+#[test]
 fn a_newer_version_is_refused() {
-    let bytes = br#"{"version":4,"ledger":{}}"#;
+    let bytes = br#"{"version":5,"ledger":{}}"#;
     assert!(Ledger::from_checkpoint(bytes).is_err());
 }

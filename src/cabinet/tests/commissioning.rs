@@ -141,6 +141,7 @@ fn of_each_board_it_is_said_whether_its_wire_is_protected() {
         board: BoardId(2),
         channel: 1,
         inverted: false,
+        at: None,
     });
     let mut bench = Bench::new();
     bench.rewire(layout);

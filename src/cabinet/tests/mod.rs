@@ -12,7 +12,7 @@ mod staff;
 mod troubles;
 
 use office_protocol::document::{DocumentName, Expected, ExpectedConsignment, Policy, Staff, StaffMember};
-use office_protocol::event::{Clock, CompartmentLayout, Size, StaffRole, Wiring};
+use office_protocol::event::{BoardPlace, Clock, CompartmentLayout, Size, StaffRole, Wiring};
 use office_protocol::sealed::OpeningKey;
 use office_protocol::*;
 
@@ -76,7 +76,17 @@ pub(super) fn wiring(number: u16) -> Wiring {
         board: BoardId(1),
         channel: u8::try_from(number).unwrap(),
         inverted: false,
+        at: None,
     }
+}
+
+/// The same compartments, and where their board is reached.
+pub(super) fn reached_at(place: u32) -> Vec<CompartmentLayout> {
+    let mut layout = config().layout;
+    for wiring in layout.iter_mut().filter_map(|place| place.wiring.as_mut()) {
+        wiring.at = Some(BoardPlace(place));
+    }
+    layout
 }
 
 /// The ledger of a cabinet that a technician has been to: every lock is proven.

@@ -129,6 +129,27 @@ fn a_lock_behind_another_door_is_found_and_counts_once_the_settings_say_so() {
 }
 
 #[test]
+fn a_board_that_is_reached_elsewhere_is_another_board() {
+    let mut bench = Bench::new();
+    bench.rewire(reached_at(1));
+    assert!(
+        unproven(&bench).is_empty(),
+        "what was proven before holds for here"
+    );
+    let mut layout = reached_at(1);
+    layout[..3].clone_from_slice(&reached_at(2)[..3]);
+    bench.rewire(layout);
+    assert_eq!(
+        unproven(&bench),
+        [1, 2, 3],
+        "its number and its channels are the same"
+    );
+    assert!(stands(&bench, Alarm::Unproven));
+    bench.rewire(reached_at(1));
+    assert_eq!(unproven(&bench), [1, 2, 3], "what was proven of it is gone");
+}
+
+#[test]
 fn a_sensor_that_says_the_opposite_is_found() {
     let mut bench = fresh();
     bench.door(compartment(1), true);

@@ -110,6 +110,7 @@ impl World {
                         board: BoardId(1),
                         channel: u8::try_from(id.0).unwrap_or(u8::MAX),
                         inverted: false,
+                        at: None,
                     }),
                 })
                 .collect(),

@@ -10,7 +10,7 @@ use hardware::{
     SimulatedBoard,
 };
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
-use office_protocol::event::{CompartmentLayout, Size, Wiring};
+use office_protocol::event::{BoardPlace, CompartmentLayout, Size, Wiring};
 use office_protocol::{BoardId, CompartmentId};
 
 use super::dice::Dice;
@@ -172,6 +172,10 @@ impl Bench {
             board: BoardId(u16::from(board.0)),
             channel: channel.number(),
             inverted: self.is_inverted(board, channel),
+            at: "locks"
+                .parse()
+                .ok()
+                .map(|port| BoardPlace::of(self.family.name(), &port, board.0)),
         };
         let built = |(id, (board, channel)): (&CompartmentId, &(Board, Channel))| CompartmentLayout {
             id: *id,
