@@ -19,7 +19,7 @@ mod responder;
 pub use content::{Offer, Sensors, Serial, VERSION};
 pub use controller::{BOARDS_MAX, Controller, DOUBT_MS, Refusal};
 pub use key::{Key, KeyId, Keys, Nonce};
-pub use responder::{INSTALLATION_MS, Nameplate, Responder, SESSION_MS};
+pub use responder::{INSTALLATION_MS, Nameplate, Responder, SESSION_MS, VERSIONS};
 
 use crate::accumulator::Scan;
 use crate::family::{Codec, Profile, Station, Unsupported};

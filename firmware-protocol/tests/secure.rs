@@ -268,6 +268,39 @@ fn a_key_is_replaced_by_way_of_the_old_one_wherever_the_line_breaks() {
 }
 
 #[test]
+fn a_replacement_that_somebody_held_back_takes_no_key_from_a_session_that_was_greeted() {
+    let agreed = Keys {
+        current: Some(key(1)),
+        next: Some(key(2)),
+    };
+    let mut pair = Pair::new(agreed.clone(), agreed);
+    pair.request(Command::Handshake).unwrap(); // the newer key's greeting is lost
+    pair.open(); // with the older key
+    pair.controller().replace(BOARD);
+    let held = pair.request(Command::Handshake).unwrap();
+    let hello = pair.request(Command::Handshake).unwrap(); // not answered, so it greets: with the newer key
+    let welcome = pair.board_hears(&hello).unwrap();
+    pair.controller_hears(&welcome).unwrap();
+    pair.board_hears(&held);
+    assert!(pair.heals(), "both ends have a key in common");
+}
+
+#[test]
+fn a_board_of_another_version_is_told_from_a_silent_one() {
+    let mut later = Pair::with_key();
+    later.speak((2, 3));
+    later.settle();
+    assert!(!later.controller().is_open(BOARD));
+    assert!(
+        matches!(later.controller().refusal(BOARD), Some(Refusal::NoCommonVersion(offer)) if offer.versions == (2, 3))
+    );
+    let mut both = Pair::with_key();
+    both.speak((1, 3));
+    both.open();
+    assert!(both.ask(Command::ReadVersion).is_some());
+}
+
+#[test]
 fn numbers_go_on_beyond_what_the_wire_carries() {
     let mut pair = Pair::with_key();
     pair.open();
@@ -323,6 +356,81 @@ proptest! {
         let touched = at / 8 == 0 || at / 8 == frame.len() - 1;
         // The zero bytes are only marks: a frame whose first one is broken may still be whole.
         prop_assert!(pair.pulses.is_empty() || touched);
+    }
+}
+
+/// What somebody on the line lets happen while keys are replaced.
+#[derive(Debug, Clone)]
+enum Deed {
+    /// The controller's next step arrives, and its answer.
+    Pass,
+    /// It is taken off the line.
+    Hold,
+    /// It arrives, but not its answer.
+    HoldAnswer,
+    /// Something that was said before is said again: to the board, or to the controller.
+    Say(usize),
+    Answer(usize),
+    Adopt,
+    Replace,
+    Reboot,
+    Wait(u64),
+}
+
+fn deeds() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        6 => Just(Deed::Pass),
+        3 => Just(Deed::Hold),
+        3 => Just(Deed::HoldAnswer),
+        4 => (0_usize..8).prop_map(Deed::Say),
+        2 => (0_usize..8).prop_map(Deed::Answer),
+        2 => Just(Deed::Adopt),
+        2 => Just(Deed::Replace),
+        1 => Just(Deed::Reboot),
+        1 => (0_u64..1500).prop_map(Deed::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whoever_has_the_line_takes_no_board_away_by_way_of_its_keys(
+        story in proptest::collection::vec(deeds(), 1..60),
+    ) {
+        let mut pair = Pair::with_key();
+        let (mut down, mut up) = (Vec::new(), Vec::new());
+        for deed in story {
+            match deed {
+                Deed::Pass | Deed::Hold | Deed::HoldAnswer => {
+                    let Some(step) = pair.codec.owes(BOARD, 0) else { continue };
+                    let Some(frame) = pair.request(step) else { continue };
+                    down.push(frame.clone());
+                    let answer = if matches!(deed, Deed::Hold) { None } else { pair.board_hears(&frame) };
+                    let Some(answer) = answer else { continue };
+                    up.push(answer.clone());
+                    if matches!(deed, Deed::Pass) {
+                        pair.controller_hears(&answer);
+                    }
+                }
+                Deed::Say(back) => {
+                    if let Some(frame) = down.iter().rev().nth(back).cloned() {
+                        up.extend(pair.board_hears(&frame));
+                    }
+                }
+                Deed::Answer(back) => {
+                    if let Some(frame) = up.iter().rev().nth(back).cloned() {
+                        pair.controller_hears(&frame);
+                    }
+                }
+                Deed::Adopt => pair.controller().adopt(BOARD),
+                Deed::Replace => pair.controller().replace(BOARD),
+                Deed::Reboot => pair.reboot(),
+                Deed::Wait(ms) => pair.pass(ms),
+            }
+        }
+        prop_assert!(pair.heals());
+        prop_assert_eq!(pair.pulses, Vec::<u8>::new());
     }
 }
 

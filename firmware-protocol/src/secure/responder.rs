@@ -33,7 +33,12 @@ pub struct Nameplate {
     pub firmware: [u8; 2],
     /// The number that it was made with.
     pub serial: Serial,
+    /// The lowest and the highest version of the protocol that it offers: [`VERSIONS`], except where a controller is tried out.
+    pub versions: (u8, u8),
 }
+
+/// The versions that this code speaks.
+pub const VERSIONS: (u8, u8) = (VERSION, VERSION);
 
 /// One board's side of the protocol.
 #[derive(Clone, Debug)]
@@ -266,12 +271,14 @@ impl Responder {
         Some(())
     }
 
+    /// A greeted session may have been made with the next key that is overwritten here: it is over.
     fn replace_key(&mut self, theirs: &Nonce) -> Option<(u8, Command)> {
         let ours = self.draw()?;
         let session = self.session.as_mut()?;
         let next = self.keys.in_slot(session.slot)?.replacement(theirs, &ours);
         let answer = session.answer(self.nameplate.address, Answered::NewKey(ours))?;
         self.keys.next = Some(next);
+        self.greeted = None;
         self.unsaved = true;
         self.reply(answer)
     }
@@ -316,7 +323,7 @@ impl Responder {
     fn introduce(&self, kind: Kind, session: &Key, ours: &Nonce) -> Packet {
         let plate = self.nameplate;
         let offer = Offer {
-            versions: (VERSION, VERSION),
+            versions: plate.versions,
             channels: plate.channels,
             sensors: plate.sensors,
             firmware: plate.firmware,

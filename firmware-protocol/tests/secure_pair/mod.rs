@@ -1,7 +1,7 @@
 //! A controller and a board, byte by byte between them whatever a test wants.
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
-use firmware_protocol::secure::{Controller, Key, Keys, Nameplate, Responder, Secure, Sensors};
+use firmware_protocol::secure::{Controller, Key, Keys, Nameplate, Responder, Secure, Sensors, VERSIONS};
 use firmware_protocol::{
     Accumulator, Answer, Board, BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading, Frame,
     Request, UnlockResult,
@@ -49,6 +49,7 @@ impl Pair {
             },
             firmware: [1, 7],
             serial: *b"SERIAL01",
+            versions: VERSIONS,
         };
         let mut codec = Secure::new();
         codec.controller.shuffle([0xD1; 32]);
@@ -75,6 +76,12 @@ impl Pair {
 
     pub(crate) fn resize(&mut self, channels: u8) {
         self.plate.channels = channels;
+        self.reboot();
+    }
+
+    /// Another firmware, which offers these versions.
+    pub(crate) fn speak(&mut self, versions: (u8, u8)) {
+        self.plate.versions = versions;
         self.reboot();
     }
 
@@ -221,6 +228,19 @@ impl Pair {
                 None => return,
             };
         }
+    }
+
+    /// Whether the two get on with each other again, whatever was agreed on, once nobody disturbs them.
+    pub(crate) fn heals(&mut self) -> bool {
+        for _ in 0..3 {
+            self.settle();
+            self.codec.controller.adopt(BOARD);
+        }
+        self.settle();
+        self.reboot();
+        self.ask(Command::ReadVersion); // in a session that is no more
+        self.settle();
+        self.codec.controller.is_open(BOARD) && self.ask(Command::ReadVersion).is_some()
     }
 
     pub(crate) fn open(&mut self) {

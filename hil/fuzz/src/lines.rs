@@ -3,7 +3,7 @@
 use chacha20::{R20, hchacha};
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit};
-use firmware_protocol::secure::{Controller, Key, Keys, Nameplate, Responder, Sensors};
+use firmware_protocol::secure::{Controller, Key, Keys, Nameplate, Responder, Sensors, VERSIONS};
 use firmware_protocol::{
     Accumulator, Answer, Board, BoardState, Channel, Codec, Command, Content, DoorMap, DoorReading,
     FRAME_MAX, Family, Frame, Request, Scan, Station, UnlockResult,
@@ -325,6 +325,7 @@ fn board(keys: Keys, start: u64) -> Responder {
         sensors: Sensors::default(),
         firmware: [1, 0],
         serial: *b"FUZZFUZZ",
+        versions: VERSIONS,
     };
     Responder::new(plate, Key::new(KEY), keys, start)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use firmware_protocol::secure::{Key, Keys, Nameplate, Responder, Sensors};
+use firmware_protocol::secure::{Key, Keys, Nameplate, Responder, Sensors, VERSIONS};
 
 use crate::board::SimulatedBoard;
 
@@ -82,6 +82,7 @@ impl SimulatedBoard {
                 },
                 firmware: [1, 0],
                 serial: secured.serial,
+                versions: VERSIONS,
             };
             let keys = secured.kept.clone();
             let mut responder = Responder::new(plate, secured.label.clone(), keys, secured.starts);
