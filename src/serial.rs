@@ -16,11 +16,14 @@ use serial2::rs4xx::Rs485Config;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_serial::{ClearBuffer, SerialPort, SerialPortBuilderExt, SerialStream};
 
-/// How long a write may take before the port counts as gone. A peer that does not read blocks writes.
+/// How long a write may take before the port counts as gone: a frame fits into the driver's buffer many times over, so a write waits
+/// only where nothing reads at the other side.
 const WRITE_MAX: Duration = Duration::from_millis(500);
+/// How long bytes may wait for the write before theirs: an unlock that comes late opens a door to nobody.
+const QUEUED_MAX: Duration = Duration::from_millis(100);
 /// The first pause before a port is opened again, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How many writes, and how many pieces read, may wait.
@@ -63,15 +66,24 @@ enum PortError {
     Stuck,
 }
 
+/// Bytes that wait to be written, and since when.
+#[derive(Debug)]
+struct Written {
+    bytes: Vec<u8>,
+    at: Instant,
+}
+
 /// The sending end of a port that runs in its own task, and ends with it.
 #[derive(Clone, Debug)]
-pub struct Outlet(mpsc::Sender<Vec<u8>>);
+pub struct Outlet(mpsc::Sender<Written>);
 
 impl Outlet {
-    /// Hands over bytes to be written now; says whether the port took them. While it is closed, none are.
+    /// Hands over bytes to be written now; says whether the port took them. While it is closed, none are, and behind a write that
+    /// is stuck none are written once [`QUEUED_MAX`] is over.
     #[must_use]
     pub fn send(&self, bytes: &[u8]) -> bool {
-        self.0.try_send(bytes.to_vec()).is_ok()
+        let (bytes, at) = (bytes.to_vec(), Instant::now());
+        self.0.try_send(Written { bytes, at }).is_ok()
     }
 }
 
@@ -91,7 +103,7 @@ pub fn spawn<E: Send + 'static>(
 
 async fn run<E: Send>(
     settings: PortSettings,
-    mut writes: mpsc::Receiver<Vec<u8>>,
+    mut writes: mpsc::Receiver<Written>,
     events: mpsc::Sender<E>,
     wrap: impl Fn(PortEvent) -> E + Send,
 ) {
@@ -109,7 +121,12 @@ async fn run<E: Send>(
                     return;
                 }
                 match carry(&mut port, &mut writes, &events, &wrap).await {
-                    Some(error) => error,
+                    Some(error) => {
+                        // What has not left the machine would go out when something reads again, and the end of the port would wait
+                        // for it. A port that is gone has nothing to drop.
+                        let _gone = port.clear(ClearBuffer::Output);
+                        error
+                    }
                     None => return,
                 }
             }
@@ -134,7 +151,7 @@ async fn run<E: Send>(
 }
 
 /// Drops what is written to a closed port, until nobody can write any more.
-async fn discard(writes: &mut mpsc::Receiver<Vec<u8>>) {
+async fn discard(writes: &mut mpsc::Receiver<Written>) {
     while writes.recv().await.is_some() {}
 }
 
@@ -165,7 +182,7 @@ fn switch_direction(settings: &PortSettings) -> io::Result<serial2::SerialPort> 
 /// Carries bytes both ways until the port fails; none if nobody wants it any more.
 async fn carry<E: Send>(
     port: &mut SerialStream,
-    writes: &mut mpsc::Receiver<Vec<u8>>,
+    writes: &mut mpsc::Receiver<Written>,
     events: &mpsc::Sender<E>,
     wrap: &(impl Fn(PortEvent) -> E + Send),
 ) -> Option<PortError> {
@@ -173,11 +190,18 @@ async fn carry<E: Send>(
     loop {
         tokio::select! {
             biased;
-            bytes = writes.recv() => match timeout(WRITE_MAX, port.write_all(&bytes?)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Some(PortError::Failed(error)),
-                Err(_) => return Some(PortError::Stuck),
-            },
+            written = writes.recv() => {
+                let Written { bytes, at } = written?;
+                if at.elapsed() > QUEUED_MAX {
+                    tracing::warn!(bytes = bytes.len(), "not written: the port was not free in time");
+                    continue;
+                }
+                match timeout(WRITE_MAX, port.write_all(&bytes)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return Some(PortError::Failed(error)),
+                    Err(_) => return Some(PortError::Stuck),
+                }
+            }
             read = port.read(&mut buffer) => match read {
                 Ok(0) => return Some(PortError::Gone),
                 Ok(count) => {

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use firmware_protocol::{Board, Channel, Family, Polarity};
 use hardware::{
     BoardFault, BoardSettings, Ending, Grain, Hand, Line, LineFault, Port, SimulatedBoard, SimulatedScanner,
+    Terminal,
 };
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
 use lockerd::boards::master::{BusMaster, BusSettings, BusView};
 use lockerd::boards::{Work, task};
 use lockerd::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 use lockerd::scanner::{self, framing, start::StartCommand};
-use lockerd::serial::PortSettings;
+use lockerd::serial::{self, Outlet, PortEvent, PortSettings};
 use office_protocol::{BoardId, CompartmentId, Seq};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -283,4 +284,74 @@ async fn a_scanner_is_read_lost_and_found() {
     port.scan("12345678").await.unwrap();
     assert!(matches!(next().await, Input::Scanned { text } if &*text == "12345678"));
     told(5).await;
+}
+
+/// Eight bytes that stand for an unlock.
+const UNLOCK: &[u8] = b"<unlock>";
+
+/// A port whose other side reads only when it is told to, open.
+async fn unread(name: &str) -> (Terminal, Outlet, mpsc::Receiver<PortEvent>) {
+    let path = directory(name).join("locks");
+    let terminal = Terminal::open(&path).unwrap();
+    let (sender, mut events) = mpsc::channel(16);
+    let settings = PortSettings {
+        path,
+        baud: 9600,
+        rs485: false,
+    };
+    let outlet = serial::spawn(settings, sender, |event| event);
+    assert_eq!(events.recv().await, Some(PortEvent::Opened));
+    (terminal, outlet, events)
+}
+
+#[tokio::test]
+async fn what_a_stuck_port_still_holds_never_leaves_it() {
+    let (terminal, outlet, mut events) = unread("stuck").await;
+    assert!(outlet.send(UNLOCK) && outlet.send(&[0x55; 64 * 1024]) && outlet.send(UNLOCK));
+    assert_eq!(
+        timeout(LIMIT, events.recv()).await.unwrap(),
+        Some(PortEvent::Lost)
+    );
+    let mut late = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        tokio::select! {
+            biased;
+            read = terminal.read(&mut buffer) => late.extend_from_slice(&buffer[..read.unwrap()]),
+            event = events.recv() => {
+                assert_eq!(event, Some(PortEvent::Opened));
+                break;
+            }
+        }
+    }
+    assert!(
+        late.is_empty(),
+        "{} bytes came after the port was given up",
+        late.len()
+    );
+}
+
+#[tokio::test]
+async fn an_unlock_behind_a_write_that_waits_is_not_written_late() {
+    let (terminal, outlet, _events) = unread("waits").await;
+    let began = Instant::now();
+    assert!(outlet.send(&[0x55; 64 * 1024]) && outlet.send(UNLOCK));
+    let mut pause = tokio::time::interval(Duration::from_millis(10));
+    while began.elapsed() < Duration::from_millis(200) {
+        pause.tick().await;
+    }
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    let hearing = async {
+        while !heard.ends_with(b"<end>") {
+            tokio::select! {
+                read = terminal.read(&mut buffer) => heard.extend_from_slice(&buffer[..read.unwrap()]),
+                // Until the port takes it: it may be busy, or have given up meanwhile.
+                _ = pause.tick() => _ = outlet.send(b"<end>"),
+            }
+        }
+    };
+    timeout(LIMIT, hearing).await.unwrap();
+    let came = heard.windows(UNLOCK.len()).any(|bytes| bytes == UNLOCK);
+    assert!(!came, "it is for nobody any more");
 }
