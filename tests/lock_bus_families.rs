@@ -6,7 +6,7 @@ use std::time::Duration;
 use firmware_protocol::{
     Answer, Board, BoardState, Channel, Codec, Content, DoorMap, Family, Frame, Polarity, UnlockAnswer,
 };
-use hardware::{BoardFault, BoardSettings, Grain, Hand, Line, LineInput, SimulatedBoard};
+use hardware::{BoardFault, BoardSettings, Grain, Hand, Line, LineFault, LineInput, SimulatedBoard};
 use lockerd::boards::Work;
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, PortIndex, Supply};
 use lockerd::boards::master::{BusAction, BusInput, BusMaster, BusSettings, Echo, Life};
@@ -369,6 +369,61 @@ fn relays_that_may_have_been_left_on_are_put_at_rest_once_and_first() {
             .any(|frame| *frame == [0x01, 0x05, 0x02, 0x00, 0x00, 0x07, 0x8D, 0xB0])
     );
     assert_eq!(rig.outcomes(), [(1, UnlockOutcome::Acknowledged)]);
+}
+
+#[test]
+fn a_lost_word_to_rest_is_said_again_and_a_board_that_never_heard_of_it_is_read_all_the_same() {
+    let off = |rig: &Rig| {
+        rig.sent
+            .iter()
+            .filter(|frame| frame[1..4] == [0x05, 0x00, 0xFF])
+            .count()
+    };
+    let mut rig = Rig::new(&[vec![board(Family::ModbusRelay, 0)]]);
+    rig.set(1, BoardFault::Silent(true)); // the first word is on its way
+    rig.run(50);
+    rig.set(1, BoardFault::Silent(false));
+    rig.run(10_000);
+    assert_eq!(off(&rig), 2, "until it is answered, and no more");
+    // A board that answers reads and nothing else.
+    let mut rig = Rig::new(&[vec![board(Family::ModbusRelay, 0)]]);
+    for _ in 0..1000 {
+        let last = rig.sent.last().map(Vec::as_slice);
+        let silent = last.is_some_and(|frame| frame[1..4] == [0x05, 0x00, 0xFF]);
+        rig.set(1, BoardFault::Silent(silent));
+        rig.run(10);
+    }
+    assert_eq!(off(&rig), 3);
+    let bus = rig.master.view();
+    assert_eq!(bus.boards[0].life, Life::Healthy);
+    assert_eq!(rig.doors().len(), 8);
+}
+
+#[test]
+fn an_echo_that_could_be_an_answer_tells_nothing() {
+    // Eight locks: the request for all of them is what a board would say of eight open doors.
+    let mut rig = Rig::new(&[vec![board(Family::Shuoming, 0)]]);
+    rig.lines[0].handle(
+        LineInput::LineFault(LineFault::Echoing(true)),
+        rig.now,
+        &mut Vec::new(),
+    );
+    rig.run(5000);
+    assert_eq!(rig.master.view().ports[0].echo, Echo::Contradicted);
+    let doors = rig.doors();
+    assert_eq!(doors.len(), 8);
+    assert!(doors.iter().all(|(_, open, _)| !open), "{doors:?}");
+    // Nobody there, and only the echo.
+    let mut rig = Rig::new(&[vec![board(Family::Shuoming, 0)]]);
+    rig.lines[0].handle(
+        LineInput::LineFault(LineFault::Echoing(true)),
+        rig.now,
+        &mut Vec::new(),
+    );
+    rig.set(1, BoardFault::Silent(true));
+    rig.run(60_000);
+    assert_eq!(rig.doors(), []);
+    assert_ne!(rig.master.view().ports[0].echo, Echo::Proven);
 }
 
 #[test]

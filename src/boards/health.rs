@@ -17,6 +17,11 @@ const GARBLES_MAX: u8 = 8;
 const GARBLED_PAUSE_MS: u64 = 400;
 /// The first pause before a silent board is asked again, and the longest, in milliseconds.
 const BACK_OFF_MS: (u64, u64) = (4_000, 30_000);
+/// How often outputs are told to rest if nothing answers: a board that does not know the command is none the worse.
+const RESTS_MAX: u8 = 3;
+/// Each so-manieth probe waits as long as the family allows: a board that was never heard, or has become slower, is found as well, and
+/// one that is dead costs the others little.
+const PATIENT_PROBE: u8 = 4;
 /// The least patience that is ever learnt, in milliseconds.
 const PATIENCE_MIN_MS: u64 = 50;
 
@@ -69,6 +74,8 @@ pub(super) struct Health {
     back_off_ms: u64,
     misses: u8,
     garbles: u8,
+    /// Unanswered probes since it was left alone.
+    probes: u8,
     slowest_ms: Option<u64>,
     /// When it answered last, in whatever matter.
     pub(super) answered_at: Monotonic,
@@ -78,8 +85,8 @@ pub(super) struct Health {
     pub(super) fresh: u64,
     /// Channels of which no answer has told yet, not even that it does not know.
     pub(super) untold: u64,
-    /// Whether outputs that may have been left on are to be put at rest.
-    pub(super) rest_due: bool,
+    /// How often outputs that may have been left on may still be told to rest: until that is answered.
+    rests_left: u8,
     /// Channels seen different once.
     doubted: u64,
     /// Channels to be read by themselves soon.
@@ -108,12 +115,13 @@ impl Health {
             back_off_ms: BACK_OFF_MS.0,
             misses: 0,
             garbles: 0,
+            probes: 0,
             slowest_ms: None,
             answered_at: Monotonic::default(),
             open: 0,
             fresh: board.mapped,
             untold: board.mapped,
-            rest_due: true,
+            rests_left: RESTS_MAX,
             doubted: 0,
             urgent: 0,
             watched: 0,
@@ -140,7 +148,7 @@ impl Health {
     fn renew(&mut self, mapped: u64) {
         self.fresh = mapped;
         self.untold = mapped;
-        self.rest_due = true;
+        self.rests_left = RESTS_MAX;
         self.doubted = 0;
         self.urgent = 0;
         self.items = None;
@@ -155,11 +163,14 @@ impl Health {
     pub(super) fn patience_ms(&self, profile: &Profile) -> u64 {
         let typical = u64::from(profile.reply_typical_ms);
         let limit = u64::from(profile.reply_limit_ms);
-        match self.slowest_ms {
-            _ if self.life == Life::Quarantined => typical,
-            _ if self.misses > 0 => limit,
-            Some(slowest) => (slowest * 3 + 20).clamp(PATIENCE_MIN_MS.min(limit), limit),
-            None => typical,
+        let learnt = self
+            .slowest_ms
+            .map(|slowest| (slowest * 3 + 20).clamp(PATIENCE_MIN_MS.min(limit), limit));
+        match self.life {
+            Life::Quarantined if self.probes % PATIENT_PROBE == PATIENT_PROBE - 1 => limit,
+            Life::Quarantined => learnt.unwrap_or(typical).max(typical),
+            Life::Unheard | Life::Healthy if self.misses > 0 => limit,
+            Life::Unheard | Life::Healthy => learnt.unwrap_or(typical),
         }
     }
 
@@ -185,6 +196,9 @@ impl Health {
         } else {
             self.statistics.unanswered += 1;
             self.misses = self.misses.saturating_add(1);
+            if self.life == Life::Quarantined {
+                self.probes = self.probes.wrapping_add(1);
+            }
         }
         if garbled && self.life == Life::Quarantined {
             self.back_off_ms = GARBLED_PAUSE_MS;
@@ -192,6 +206,7 @@ impl Health {
             self.back_off_ms = (self.back_off_ms * 2).clamp(BACK_OFF_MS.0, BACK_OFF_MS.1);
         } else if self.misses >= MISSES_MAX || self.garbles >= GARBLES_MAX {
             self.life = Life::Quarantined;
+            self.probes = 0;
             self.back_off_ms = if garbled { GARBLED_PAUSE_MS } else { BACK_OFF_MS.0 };
             self.renew(mapped);
         } else {
@@ -199,6 +214,18 @@ impl Health {
         }
         self.probe_at = now.plus_millis(self.back_off_ms);
         self.lost.replace(true) != Some(true)
+    }
+
+    /// Whether its outputs are to be told to rest now: tried again only after it has answered something else.
+    pub(super) fn takes_rest(&mut self) -> bool {
+        let due = self.rests_left > 0 && self.misses == 0 && self.garbles == 0;
+        self.rests_left -= u8::from(due);
+        due
+    }
+
+    /// Its outputs are at rest.
+    pub(super) const fn rested(&mut self) {
+        self.rests_left = 0;
     }
 
     /// The channel to read by itself next among those wanted urgently, or among the watched ones in turn.

@@ -64,7 +64,7 @@ impl Exchange {
 /// What is known about a port's echo, against its setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Echo {
-    /// No read has been answered yet.
+    /// No read has been answered yet that could tell.
     Unproven,
     /// Reads behave as the setting says.
     Proven,
@@ -196,6 +196,16 @@ impl Wire {
         matches!(own, Scan::Frame { content, .. } if content.answers(request))
     }
 
+    /// Whether nobody knows yet whether the line echoes, and this read's own words could be its answer: it would prove nothing, and
+    /// tell what no board has said.
+    pub(super) fn could_be_an_echo(&mut self, request: &Request) -> bool {
+        if self.echo != Echo::Unproven || self.profile.protected {
+            return false;
+        }
+        let mut sent = Frame::new();
+        self.codec.encode_request(request, &mut sent).is_ok() && self.answers_itself(&sent, request)
+    }
+
     /// Takes bytes and returns those that do not fit before [`Wire::next`] has made room.
     pub(super) fn push<'a>(&mut self, bytes: &'a [u8], now: Monotonic) -> &'a [u8] {
         self.heard_at = now;
@@ -229,7 +239,7 @@ impl Wire {
         let exchange = self.exchange.take()?;
         if exchange.echo_awaited || exchange.echo_denied {
             self.echo = Echo::Contradicted;
-        } else if exchange.purpose == Purpose::Read {
+        } else if exchange.purpose == Purpose::Read && exchange.echo_tells {
             self.echo = Echo::Proven;
         }
         self.answered = (exchange.purpose == Purpose::Read).then_some((exchange, now));
@@ -335,7 +345,8 @@ impl Wire {
             return ended && !exchange.is_pulse();
         }
         // Our own words are no answer to this read: they are an echo that the setting denies.
-        let read = exchange.purpose == Purpose::Read && exchange.echo_tells;
+        let echo = exchange.echo_tells || self.echo == Echo::Contradicted;
+        let read = exchange.purpose == Purpose::Read && echo;
         if !self.echoes && read && pending.starts_with(sent) {
             self.heard.skip(sent.len());
             exchange.heard = exchange.heard.saturating_sub(sent.len());

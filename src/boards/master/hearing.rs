@@ -113,8 +113,8 @@ impl BusMaster {
             | Content::ReportsSet(_)
             | Content::Version(_)
             | Content::Handshake
-            | Content::AllOff
             | Content::Unasked { .. } => {}
+            Content::AllOff => board.rested(),
         }
     }
 
@@ -146,15 +146,19 @@ impl BusMaster {
             }
             *before = now;
         }
-        if let Some(mains) = state.mains
-            && board.mains.replace(mains) != Some(mains)
-        {
-            let mains = self.boards.iter().all(|board| board.mains != Some(false));
-            if self.mains.replace(mains) != Some(mains) {
-                actions.push(BusAction::Report(Input::PowerChanged { mains }));
-            }
+        if let Some(mains) = state.mains {
+            board.mains = Some(mains);
+            self.report_power(actions);
         }
         self.report_doors(index, noticed, actions);
+    }
+
+    /// The cabinet is on mains while no board says otherwise.
+    fn report_power(&mut self, actions: &mut Vec<BusAction>) {
+        let mains = self.boards.iter().all(|board| board.mains != Some(false));
+        if self.mains.replace(mains) != Some(mains) {
+            actions.push(BusAction::Report(Input::PowerChanged { mains }));
+        }
     }
 
     pub(super) fn report_shared(&self, index: usize, actions: &mut Vec<BusAction>) {

@@ -2,7 +2,7 @@
 
 use firmware_protocol::{Command, Request};
 
-use crate::boards::health::{Health, Life};
+use crate::boards::health::{Health, Life, lowest};
 use crate::boards::layout::PortIndex;
 use crate::boards::wire::Purpose;
 use crate::cabinet::vocabulary::{Monotonic, UnlockOutcome};
@@ -147,11 +147,11 @@ impl BusMaster {
         let gap = (self.settings.sweep_ms / turns.max(1)).max(self.settings.gap_min_ms);
         state.sweep_due = if learning { now } else { now.plus_millis(gap) };
         let supply_free = self.supplies_free_at[self.layout.boards[board].supply] <= now;
-        if profile.left_on && supply_free && std::mem::take(&mut self.boards[board].rest_due) {
+        if profile.left_on && supply_free && self.boards[board].takes_rest() {
             return Some((board, Command::AllOff));
         }
         if profile.reads_all {
-            return Some((board, self.packed(board)));
+            return Some((board, self.whole(port, board)));
         }
         let channel = self.boards[board].next_swept(self.layout.boards[board].mapped)?;
         Some((board, Command::ReadDoor(channel)))
@@ -182,6 +182,22 @@ impl BusMaster {
             }
         }
         None
+    }
+
+    /// The packed read; as long as it could be an echo, a door that tells first.
+    fn whole(&mut self, port: usize, board: usize) -> Command {
+        let place = &self.layout.boards[board];
+        let (command, address) = (self.packed(board), place.address);
+        let first = lowest(place.mapped).filter(|_| self.ports[port].wire.profile.reads_one);
+        let request = Request {
+            board: address,
+            sequence: 0,
+            command,
+        };
+        match first {
+            Some(channel) if self.ports[port].wire.could_be_an_echo(&request) => Command::ReadDoor(channel),
+            Some(_) | None => command,
+        }
     }
 
     fn packed(&self, board: usize) -> Command {
