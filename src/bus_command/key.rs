@@ -174,7 +174,7 @@ impl Work {
 
     /// Handshakes as far as they go, or until the board has been silent too often.
     async fn settle(&mut self) -> Result<(), Failure> {
-        let mut misses = 0;
+        let (mut misses, mut unknown) = (0, 0);
         while let Some(command) = self.codec.owes(self.address, 0) {
             let request = Request {
                 board: self.address,
@@ -187,7 +187,21 @@ impl Work {
                 Heard::Rubbish(_) | Heard::Silence => misses += 1,
             }
             let address = self.address;
-            if self.controller()?.refusal(address).is_some() || misses >= MISSES_MAX {
+            let controller = self.controller()?;
+            // Where there are two keys, the other one comes next.
+            let keys = controller.keys(address);
+            let keys = keys.map_or(0, |keys| {
+                u32::from(keys.current.is_some()) + u32::from(keys.next.is_some())
+            });
+            let refused = match controller.refusal(address) {
+                Some(Refusal::UnknownKey(_)) => {
+                    unknown += 1;
+                    unknown >= keys
+                }
+                Some(Refusal::ButtonNotHeld(_) | Refusal::NoCommonVersion(_)) => true,
+                None => false,
+            };
+            if refused || misses >= MISSES_MAX {
                 return Ok(());
             }
         }

@@ -99,6 +99,14 @@ async fn a_key_is_installed_with_the_button_used_by_the_daemon_and_replaced() {
     assert_eq!(refused.status.code(), Some(75), "the daemon runs: {refused:?}");
     processes.end(daemon, LIMIT).await.unwrap();
 
+    // What an attempt that broke off has left: a newer key that the board never had.
+    let secrets = place.path("secrets");
+    let kept = lockerd::secrets::board_keys(&secrets, [BoardId(1)]).unwrap();
+    let stale = Keys {
+        next: Some(Key::new([9; 32])),
+        ..kept[&BoardId(1)].clone()
+    };
+    lockerd::secrets::keep_board_keys(&secrets, BoardId(1), &stale).unwrap();
     let replaced = bus(&place, "replace-key", "").await;
     assert!(replaced.status.success(), "{replaced:?}");
     let second = key_of(&port).await.unwrap();
