@@ -26,7 +26,39 @@ use crate::family::{Codec, Profile, Station, Unsupported};
 use crate::frame::Frame;
 use crate::words::{Answer, Board, Command, Request};
 
-use packet::{FRAMING, GREETING, HEADER, TAG};
+use packet::{Cut, FRAMING, GREETING, HEADER, Kind, TAG, cut};
+
+/// What somebody without a key sees of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The board that it is from or to.
+    pub board: Board,
+    /// What it is for, as the specification calls it.
+    pub kind: &'static str,
+    /// In a refusal, the board's number: in clear, so anybody may have said it.
+    pub serial: Option<Serial>,
+}
+
+/// Looks at the packet at the first byte, without any key.
+#[must_use]
+pub fn see(bytes: &[u8], ended: bool) -> Scan<Seen> {
+    match cut(bytes, ended) {
+        Cut::Incomplete => Scan::Incomplete,
+        Cut::Rubbish { length } => Scan::Rubbish { length },
+        Cut::Packet { length, packet } => match packet.header() {
+            Some((board, kind)) => {
+                let serial = packet.get(HEADER + 1..).filter(|_| kind == Kind::Refusal);
+                let content = Seen {
+                    board,
+                    kind: kind.name(),
+                    serial: serial.and_then(<[u8]>::first_chunk).copied(),
+                };
+                Scan::Frame { length, content }
+            }
+            None => Scan::Rubbish { length: length - 1 },
+        },
+    }
+}
 
 /// The codec of the family: a controller's end, and a board's where one was given.
 #[derive(Clone, Debug, Default)]

@@ -4,6 +4,7 @@
 //! byte; the family that leaves the fewest bytes over is taken to be the one that is spoken, and stays it while another is not
 //! better. Which dialect of a family it is cannot always be told from the wire: equals are decided by their order.
 
+use firmware_protocol::secure::{self, Seen};
 use firmware_protocol::{Answer, AnyCodec, Board, Codec, Command, FRAME_MAX, Family, Request, Scan, Station};
 
 use crate::cabinet::vocabulary::Monotonic;
@@ -22,6 +23,8 @@ pub enum Said {
     Request(Request),
     /// A board answers, or speaks unasked.
     Answer(Answer),
+    /// A packet of the secure family: who and what for is in clear, the rest is sealed.
+    Sealed(Seen),
     /// A whole frame that means nothing without a request that was not heard.
     Foreign,
     /// No frame of the family.
@@ -146,6 +149,13 @@ impl Ear {
 
     /// What begins at the first byte: the answer that is awaited, or else a request, or else any answer.
     fn first(&mut self, bytes: &[u8]) -> (Said, usize) {
+        if self.codec.profile().protected {
+            return match secure::see(bytes, true) {
+                Scan::Frame { length, content } => (Said::Sealed(content), length),
+                Scan::Rubbish { length } => (Said::Noise, length.max(1)),
+                Scan::Foreign { .. } | Scan::Incomplete | Scan::Noise => (Said::Noise, 1),
+            };
+        }
         if let Some((answer, length)) = self.expected(bytes) {
             self.asked = None;
             return (Said::Answer(answer), length);
@@ -263,6 +273,30 @@ mod tests {
             let maker = |family: &Family| family.name().split('-').next();
             assert_eq!(maker(&heard[0].family), maker(family));
         }
+    }
+
+    #[test]
+    fn of_the_secure_family_the_headers_are_understood() {
+        let hello = [
+            0x00, 0x17, 0x05, 0x01, 0x3B, 0xB2, 0x65, 0xA7, 0x50, 0xAD, 0x5D, 0x26, 0xD6, 0x0F, 0xA6, 0x8B,
+            0xD9, 0x39, 0x9A, 0x1B, 0x1E, 0x3B, 0xEE, 0x94, 0x00,
+        ];
+        let refused = [
+            0x00, 0x0C, 0x05, 0x82, 0x01, 0x53, 0x45, 0x52, 0x49, 0x41, 0x4C, 0x30, 0x31, 0x00,
+        ];
+        let mut sniffer = Sniffer::new(&[Family::Shuoming, Family::LockerdSecure]);
+        sniffer.handle(&hello, at(0));
+        sniffer.handle(&refused, at(5));
+        let heard = sniffer.handle(&[], at(100));
+        let seen = |kind, serial| {
+            Said::Sealed(Seen {
+                board: Board(5),
+                kind,
+                serial,
+            })
+        };
+        let said: Vec<Said> = heard.iter().map(|heard| heard.said).collect();
+        assert_eq!(said, [seen("hello", None), seen("refusal", Some(*b"SERIAL01"))]);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::io::BufRead;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use firmware_protocol::{Command, Content};
+use firmware_protocol::secure::Refusal;
+use firmware_protocol::{AnyCodec, Codec, Command, Content, Request};
 use office_protocol::CompartmentId;
 use office_protocol::event::StaffRole;
 use serde_json::json;
@@ -15,7 +16,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::boards::Work;
+use crate::boards::layout::Spot;
 use crate::boards::master::{BusMaster, BusSettings};
+use crate::boards::probe::{Heard, Probe};
 use crate::boards::task;
 use crate::cabinet::screen::{Action, Screen, Tap};
 use crate::cabinet::vocabulary::{Effect, Input, UnlockOutcome};
@@ -34,6 +37,8 @@ const FOUND_MAX_MS: u64 = 10_000;
 const OPENED_MAX_MS: u64 = 15_000;
 /// How long the technician may take to close it again.
 const CLOSED_MAX_MS: u64 = 120_000;
+/// Steps towards a session, with two keys to try and one that is lost.
+const HANDSHAKES_MAX: u32 = 6;
 /// Inputs and orders that may wait.
 const QUEUE: usize = 64;
 
@@ -64,7 +69,6 @@ impl From<NoDice> for Failure {
 
 /// Reads one door. Nothing moves, so nothing is journaled; the port itself refuses whoever comes second.
 pub(super) async fn read(settings: &Settings, compartment: u16, as_json: bool) -> Result<ExitCode, Failure> {
-    use crate::boards::probe::{Heard, Probe};
     let id = CompartmentId(compartment);
     let place = settings
         .layout
@@ -73,8 +77,10 @@ pub(super) async fn read(settings: &Settings, compartment: u16, as_json: bool) -
     let port = settings.lock_ports[place.port.0].clone();
     let mut probe = Probe::open(port).await.map_err(|error| Failure::new(66, error))?;
     let mut codec = place.family.codec();
+    let patience = Duration::from_millis(place.family.profile().reply_limit_ms.into());
+    begin_session(settings, place, &mut codec, &mut probe, patience).await?;
     let reads_one = place.family.profile().reads_one;
-    let request = firmware_protocol::Request {
+    let request = Request {
         board: place.address,
         sequence: 1,
         command: if reads_one {
@@ -85,7 +91,6 @@ pub(super) async fn read(settings: &Settings, compartment: u16, as_json: bool) -
             }
         },
     };
-    let patience = Duration::from_millis(place.family.profile().reply_limit_ms.into());
     let heard = probe
         .ask(&mut codec, &request, patience)
         .await
@@ -118,6 +123,45 @@ pub(super) async fn read(settings: &Settings, compartment: u16, as_json: bool) -
         format!("compartment {compartment}: {door}")
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the family wants before anything else: nothing, or a session under the board's key.
+async fn begin_session(
+    settings: &Settings,
+    place: Spot,
+    codec: &mut AnyCodec,
+    probe: &mut Probe,
+    patience: Duration,
+) -> Result<(), Failure> {
+    if let Some(ends) = codec.secure() {
+        let keys = secrets::board_keys(&settings.secrets, [place.board]).map_err(DaemonError::from)?;
+        let keys = keys.get(&place.board).cloned().unwrap_or_default();
+        ends.controller.shuffle(*clock::draw_secret()?);
+        ends.controller.meet(place.address, keys);
+    }
+    for _ in 0..HANDSHAKES_MAX {
+        let Some(command) = codec.owes(place.address, 0) else {
+            break;
+        };
+        let request = Request {
+            board: place.address,
+            sequence: 0,
+            command,
+        };
+        let asked = probe.ask(codec, &request, patience).await;
+        asked.map_err(|error| Failure::new(66, error))?;
+    }
+    let refusal = codec
+        .secure()
+        .and_then(|ends| ends.controller.refusal(place.address));
+    let why = match refusal {
+        Some(Refusal::UnknownKey(_)) => "says that it does not know this key: run `lockerd bus install-key`",
+        Some(Refusal::NoCommonVersion(_)) => {
+            "speaks another version: its firmware or lockerd needs an update"
+        }
+        Some(Refusal::ButtonNotHeld(_)) | None => return Ok(()),
+    };
+    Err(Failure::new(69, format!("board {} {why}", place.board)))
 }
 
 pub(super) async fn unlock(

@@ -71,6 +71,16 @@ fn words(said: &Said) -> (&'static str, String) {
     match said {
         Said::Request(request) => ("request", Asked(request).to_string()),
         Said::Answer(answer) => ("answer", Told(answer).to_string()),
+        Said::Sealed(seen) => {
+            let serial = seen.serial.map(|serial| format!(", number {}", hex(&serial)));
+            let words = format!(
+                "board {}: {}{}",
+                seen.board.0,
+                seen.kind,
+                serial.unwrap_or_default()
+            );
+            ("sealed", words)
+        }
         Said::Foreign => ("frame", "answers a request that was not heard".to_owned()),
         Said::Noise => ("noise", String::new()),
     }

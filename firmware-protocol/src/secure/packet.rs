@@ -49,6 +49,21 @@ impl Kind {
         Self::Installed,
     ];
 
+    /// As the specification calls it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Request => "request",
+            Self::InstallHello => "install hello",
+            Self::InstallCommit => "install commit",
+            Self::Welcome => "welcome",
+            Self::Refusal => "refusal",
+            Self::Answer => "answer",
+            Self::InstallWelcome => "install welcome",
+            Self::Installed => "installed",
+        }
+    }
+
     fn of(byte: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == byte)
     }

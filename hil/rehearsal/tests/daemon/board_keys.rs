@@ -36,13 +36,16 @@ async fn key_of(port: &Port<Line>) -> Option<String> {
         .map(|key| key.id().to_string())
 }
 
-async fn bus(place: &Arc<Place>, verb: &'static str, label: &str) -> Output {
+async fn bus(place: &Arc<Place>, verb: &str, label: &str) -> Output {
+    run(place, &["bus", verb, "--board", "1"], label).await
+}
+
+async fn run(place: &Arc<Place>, arguments: &[&str], label: &str) -> Output {
     let (place, label) = (Arc::clone(place), format!("{label}\n"));
+    let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let run = move || {
         let mut command = Command::new(&place.program[0]);
-        command
-            .args(&place.program[1..])
-            .args(["bus", verb, "--board", "1"]);
+        command.args(&place.program[1..]).args(arguments);
         command.arg("--config").arg(place.config());
         command
             .stdin(Stdio::piped())
@@ -87,6 +90,14 @@ async fn a_key_is_installed_with_the_button_used_by_the_daemon_and_replaced() {
     ] {
         assert!(place.events().contains(&event), "{}", place.events());
     }
+
+    let door: &[&str] = &["bus", "send", "read", "5"];
+    let read = run(&place, door, "").await;
+    assert_eq!(
+        String::from_utf8_lossy(&read.stdout),
+        "compartment 5: closed\n",
+        "{read:?}"
+    );
 
     let mut processes = place.processes();
     let daemon = place.run(&mut processes).await;
