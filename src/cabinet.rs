@@ -37,7 +37,7 @@ pub mod vocabulary;
 use std::collections::{BTreeMap, BTreeSet};
 
 use office_protocol::event::{Alarm, Clock, CompartmentLayout, Size};
-use office_protocol::state::StandingAlarm;
+use office_protocol::state::{BoardRefusal, StandingAlarm};
 use office_protocol::{
     BoardId, CabinetId, CompartmentId, Digest, Event, EventBody, ItemCode, PortName, SealedPart, Seq,
     SigningKey, Timestamp, VerifyingKey,
@@ -84,9 +84,15 @@ pub struct Cabinet {
     /// Door readings since the start or since the board came back: closed or not.
     seen_closed: BTreeMap<CompartmentId, bool>,
     items_seen: BTreeMap<CompartmentId, bool>,
+    /// Since when a sensor sees something that nobody put in.
+    unexpected: BTreeMap<CompartmentId, Monotonic>,
     /// When each lock was pulsed last since the start.
     pulsed: BTreeMap<CompartmentId, Monotonic>,
     boards_lost: BTreeSet<BoardId>,
+    /// Which of these say why.
+    boards_refusing: BTreeMap<BoardId, BoardRefusal>,
+    /// Lock ports whose echo is not as their settings say.
+    echoes_wrong: BTreeSet<PortName>,
     /// At whose address another board answers as well.
     addresses_shared: BTreeSet<BoardId>,
     /// What feeds the cabinet, as far as a board has told.
@@ -125,8 +131,11 @@ impl Cabinet {
             work: BTreeMap::new(),
             seen_closed: BTreeMap::new(),
             items_seen: BTreeMap::new(),
+            unexpected: BTreeMap::new(),
             pulsed: BTreeMap::new(),
             boards_lost: BTreeSet::new(),
+            boards_refusing: BTreeMap::new(),
+            echoes_wrong: BTreeSet::new(),
             addresses_shared: BTreeSet::new(),
             mains: None,
             ports_lost: BTreeSet::new(),
@@ -192,6 +201,7 @@ impl Cabinet {
             Input::UnlockAnswered { unlock, outcome } => self.unlock_answered(unlock, outcome),
             Input::BoardLost { board } => self.board_lost(board),
             Input::BoardFound { board } => self.board_found(board),
+            Input::BoardRefused { board, why } => self.board_refused(board, why),
             Input::BoardKeyAgreed { board, key, by } => {
                 self.record(EventBody::BoardKeyAgreed { board, key, by });
                 self.effect(Effect::KeepBoardKey { board });
@@ -207,6 +217,8 @@ impl Cabinet {
             Input::PeripheralFound { port } => self.peripheral_found(port),
             Input::AddressShared { board, port, address } => self.address_shared(board, port, address),
             Input::AddressAlone { board } => self.address_alone(board),
+            Input::EchoWrong { port, .. } => self.echo_wrong(port),
+            Input::EchoRight { port } => self.echo_right(&port),
             Input::Tampered { source } => {
                 self.diagnose(EventBody::Tampered { source });
                 self.raise(Alarm::Tampered, None);

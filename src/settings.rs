@@ -7,6 +7,7 @@ pub mod wiring;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use firmware_protocol::{Board, Channel, Family, Polarity};
@@ -407,6 +408,7 @@ fn board(read: &fragment::Board) -> BusBoard {
         address: Board(read.address),
         channels: read.channels,
         supply: Supply(read.supply),
+        pulse_ms: read.pulse_ms.map(NonZeroU16::get),
     }
 }
 

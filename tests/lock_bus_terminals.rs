@@ -43,6 +43,7 @@ fn layout() -> Layout {
         address: BOARD,
         channels: 24,
         supply: Supply(1),
+        pulse_ms: None,
     };
     let lock = |channel: Channel| BusLock {
         compartment: CompartmentId(channel.number().into()),
@@ -307,7 +308,8 @@ async fn unread(name: &str) -> (Terminal, Outlet, mpsc::Receiver<PortEvent>) {
 #[tokio::test]
 async fn what_a_stuck_port_still_holds_never_leaves_it() {
     let (terminal, outlet, mut events) = unread("stuck").await;
-    assert!(outlet.send(UNLOCK) && outlet.send(&[0x55; 64 * 1024]) && outlet.send(UNLOCK));
+    // The first 4 kB count as read: they are in the other end's hands.
+    assert!(outlet.send(&[0x55; 6 * 1024]) && outlet.send(UNLOCK) && outlet.send(&[0x55; 64 * 1024]));
     assert_eq!(
         timeout(LIMIT, events.recv()).await.unwrap(),
         Some(PortEvent::Lost)
@@ -324,11 +326,8 @@ async fn what_a_stuck_port_still_holds_never_leaves_it() {
             }
         }
     }
-    assert!(
-        late.is_empty(),
-        "{} bytes came after the port was given up",
-        late.len()
-    );
+    let came = late.windows(UNLOCK.len()).any(|bytes| bytes == UNLOCK);
+    assert!(!came, "among {} bytes after the port was given up", late.len());
 }
 
 #[tokio::test]
@@ -347,7 +346,9 @@ async fn an_unlock_behind_a_write_that_waits_is_not_written_late() {
             tokio::select! {
                 read = terminal.read(&mut buffer) => heard.extend_from_slice(&buffer[..read.unwrap()]),
                 // Until the port takes it: it may be busy, or have given up meanwhile.
-                _ = pause.tick() => _ = outlet.send(b"<end>"),
+                _ = pause.tick() => {
+                    let _taken = outlet.send(b"<end>");
+                }
             }
         }
     };

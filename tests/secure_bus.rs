@@ -12,6 +12,7 @@ use lockerd::boards::master::{BusMaster, BusSettings};
 use lockerd::boards::{Work, task};
 use lockerd::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 use lockerd::serial::PortSettings;
+use office_protocol::state::BoardRefusal;
 use office_protocol::{BoardId, CompartmentId, Seq};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -38,6 +39,7 @@ fn layout(port: &str) -> Layout {
         address: Board(number),
         channels: 8,
         supply: Supply(1),
+        pulse_ms: None,
     };
     let boards = [board(1), board(2)];
     let lock = |board: u8, channel: Channel| BusLock {
@@ -180,6 +182,7 @@ fn more_boards_than_a_line_has_sessions_for_are_refused() {
         address: Board(number),
         channels: 1,
         supply: Supply(1),
+        pulse_ms: None,
     };
     let layout = |count: u8| {
         let boards: Vec<BusBoard> = (1..=count).map(board).collect();
@@ -211,6 +214,16 @@ async fn a_board_that_restarts_is_greeted_anew_and_pulses_are_not_repeated() {
 async fn a_board_with_another_key_is_lost_and_the_other_goes_on() {
     let mut bus = Bus::start("stranger", 3);
     bus.until(board(2, true)).await;
+    let why = |report: &Input| {
+        matches!(
+            report,
+            Input::BoardRefused {
+                board: BoardId(2),
+                why: BoardRefusal::UnknownKey
+            }
+        )
+    };
+    bus.until(why).await;
     assert_eq!(bus.unlock(9, 1).await, UnlockOutcome::NotSent);
     assert_eq!(bus.unlock(1, 2).await, UnlockOutcome::Opened);
     assert_eq!(bus.pulses().await, 1);

@@ -21,6 +21,9 @@ pub struct CabinetState {
     pub boards: Vec<BoardState>,
     /// Ports that are gone.
     pub ports_lost: Vec<PortName>,
+    /// How the lock ports' wires are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wires: Vec<WireState>,
     /// Whether the mains feed the cabinet (otherwise a battery), where a board tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mains: Option<bool>,
@@ -76,9 +79,34 @@ pub struct BoardState {
     /// Another board answers at its address as well.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shared: bool,
+    /// Why it will not talk, as it says itself, unproven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<BoardRefusal>,
     /// How the exchanges with it have gone since the start of the daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<BoardTraffic>,
+}
+
+/// Why a secure lock board will not talk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BoardRefusal {
+    /// It does not know the cabinet's key.
+    UnknownKey,
+    /// It and the cabinet speak no version in common.
+    NoCommonVersion,
+}
+
+/// One lock port's wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WireState {
+    /// Which port.
+    pub port: PortName,
+    /// Bytes of noise since the start of the daemon.
+    pub noise: u32,
+    /// Its echo is not as its setting says; none while nothing has shown it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo_wrong: Option<bool>,
 }
 
 /// How the exchanges with one lock board have gone.

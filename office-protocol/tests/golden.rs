@@ -388,6 +388,17 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         "mains": false,
         "alarms": [{ "alarm": "address-shared" }, { "alarm": "tampered" }, { "alarm": "on-battery" }],
     });
+    let wires = json!({
+        "start": START, "seq": "12", "time": TIME,
+        "compartments": [],
+        "boards": [
+            { "id": 1, "answering": false, "refusal": "unknown-key" },
+            { "id": 2, "answering": false, "refusal": "no-common-version" },
+        ],
+        "ports_lost": [],
+        "wires": [{ "port": "locks", "noise": 7, "echo_wrong": true }, { "port": "more", "noise": 0 }],
+        "alarms": [{ "alarm": "echo-wrong" }, { "alarm": "item-unexpected", "compartment": 3 }],
+    });
     let unproven = json!({
         "start": START, "seq": "12", "time": TIME,
         "compartments": [
@@ -443,6 +454,7 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         ("history/history.json".into(), history.bytes.clone()),
         ("history/file.jsonl".into(), file.into_bytes()),
         ("history/behind-a-hole.json".into(), written::<HistoryEnd>(holed)),
+        ("state/wires.json".into(), written::<CabinetState>(wires)),
         ("state/unproven.json".into(), written::<CabinetState>(unproven)),
         ("position/position.json".into(), position(Value::Null)),
         ("position/answer.json".into(), position(json!(16_777_217))),

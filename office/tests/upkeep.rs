@@ -285,6 +285,7 @@ async fn an_old_snapshot_does_not_replace_a_newer_one(place: &Place) {
         compartments: Vec::new(),
         boards: Vec::new(),
         ports_lost: Vec::new(),
+        wires: Vec::new(),
         mains: None,
         alarms: Vec::new(),
     };

@@ -2,6 +2,8 @@
 
 use firmware_protocol::{Channel, DoorMap, Profile};
 
+use office_protocol::state::BoardRefusal;
+
 use crate::cabinet::vocabulary::Monotonic;
 
 use super::duty::Rest;
@@ -102,6 +104,8 @@ pub(super) struct Health {
     /// The power supply as reported.
     pub(super) mains: Option<bool>,
     pub(super) twins: Twins,
+    /// Why it will not talk, as it was reported.
+    pub(super) refused: Option<BoardRefusal>,
     pub(super) rests: Vec<Rest>,
     pub(super) statistics: BoardStatistics,
 }
@@ -132,6 +136,7 @@ impl Health {
             shaken: false,
             mains: None,
             twins: Twins::default(),
+            refused: None,
             rests: vec![Rest::default(); usize::from(board.channels)],
             statistics: BoardStatistics::default(),
         }
@@ -181,6 +186,7 @@ impl Health {
         self.garbles = 0;
         self.back_off_ms = BACK_OFF_MS.0;
         self.life = Life::Healthy;
+        self.refused = None;
         if let Some(took) = took_ms {
             let slowest = self.slowest_ms.unwrap_or(took);
             self.slowest_ms = Some(took.max((slowest * 7 + took) / 8));

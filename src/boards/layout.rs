@@ -38,6 +38,8 @@ pub struct BusBoard {
     pub channels: u8,
     /// What drives its solenoids.
     pub supply: Supply,
+    /// How long it drives one for an unlock, in milliseconds, where that is known better than from its family.
+    pub pulse_ms: Option<u16>,
 }
 
 /// One compartment's lock.
@@ -114,6 +116,7 @@ pub(super) struct PlacedBoard {
     pub(super) channels: u8,
     /// Index into the layout's supplies.
     pub(super) supply: usize,
+    pub(super) pulse_ms: u16,
     /// Bit 0 is channel 1.
     pub(super) mapped: u64,
     pub(super) inverted: u64,
@@ -279,6 +282,7 @@ impl Layout {
             address: board.address,
             channels: board.channels,
             supply,
+            pulse_ms: board.pulse_ms.unwrap_or(profile.pulse_ms),
             mapped: 0,
             inverted: 0,
             compartments: vec![None; usize::from(board.channels)],

@@ -7,8 +7,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use firmware_protocol::secure::{KeyId, Keys};
+use firmware_protocol::secure::{KeyId, Keys, Refusal};
 use firmware_protocol::{Channel, Command, Frame, UnlockAnswer};
+use office_protocol::state::BoardRefusal;
 use office_protocol::{BoardId, CompartmentId, Seq};
 
 use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
@@ -104,6 +105,8 @@ struct Port {
     open: bool,
     /// What was reported last: found or lost.
     found: Option<bool>,
+    /// Whether it was reported that its echo is not as its setting says.
+    echo_wrong: bool,
     sweep_due: Monotonic,
     boards: Vec<usize>,
     /// Where the turns of packed and of single reads are.
@@ -136,6 +139,7 @@ impl BusMaster {
             wire: Wire::new(port),
             open: false,
             found: None,
+            echo_wrong: false,
             sweep_due: Monotonic::default(),
             boards: (0..layout.boards.len())
                 .filter(|board| layout.boards[*board].port.0 == index)
@@ -348,12 +352,35 @@ impl BusMaster {
         if !garbled {
             self.boards[exchange.board].twins.missed();
         } else if exchange.purpose == Purpose::Read
-            && self.boards[exchange.board].twins.garbled(rubbish, begun)
+            && self.boards[exchange.board].twins.garbled(
+                command_door(exchange.request.command),
+                rubbish,
+                begun,
+            )
         {
             self.report_shared(exchange.board, actions);
         }
         if exchange.purpose == Purpose::Handshake && self.boards[exchange.board].life == Life::Quarantined {
             self.refuse_all(exchange.board, actions);
+            self.report_refusal(exchange.board, actions);
+        }
+    }
+
+    /// Anybody on the line can say that a board refuses: it is for people to read.
+    fn report_refusal(&mut self, index: usize, actions: &mut Vec<BusAction>) {
+        let place = &self.layout.boards[index];
+        let wire = &mut self.ports[place.port.0].wire;
+        let refusal = wire
+            .secure()
+            .and_then(|ends| ends.controller.refusal(place.address));
+        let why = match refusal {
+            Some(Refusal::UnknownKey(_)) => BoardRefusal::UnknownKey,
+            Some(Refusal::NoCommonVersion(_)) => BoardRefusal::NoCommonVersion,
+            Some(Refusal::ButtonNotHeld(_)) | None => return,
+        };
+        let board = place.id;
+        if self.boards[index].refused.replace(why) != Some(why) {
+            actions.push(BusAction::Report(Input::BoardRefused { board, why }));
         }
     }
 
@@ -405,14 +432,19 @@ fn outcome(unlock: Seq, outcome: UnlockOutcome) -> BusAction {
     BusAction::Report(Input::UnlockAnswered { unlock, outcome })
 }
 
-const fn command_bit(command: Command) -> u64 {
+fn command_bit(command: Command) -> u64 {
+    command_door(command).map_or(0, Channel::bit)
+}
+
+/// The one door that a command is about.
+const fn command_door(command: Command) -> Option<Channel> {
     match command {
-        Command::Unlock(channel) | Command::ReadDoor(channel) => channel.bit(),
+        Command::Unlock(channel) | Command::ReadDoor(channel) => Some(channel),
         Command::UnlockAll
         | Command::ReadAll { .. }
         | Command::SetReports(_)
         | Command::ReadVersion
         | Command::AllOff
-        | Command::Handshake => 0,
+        | Command::Handshake => None,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use firmware_protocol::secure::{Key, KeyId, Keys};
 use office_protocol::BoardId;
+use office_protocol::state::BoardRefusal;
 use tokio::sync::{mpsc, watch};
 
 use crate::cabinet::vocabulary::{Input, Monotonic};
@@ -126,9 +127,7 @@ async fn act(
         for action in actions {
             match action {
                 BusAction::Report(input) => {
-                    if let Input::BoardLost { board } = &input {
-                        tracing::warn!(%board, "lock board does not answer");
-                    }
+                    warn(&input);
                     if reports.send(input).await.is_err() {
                         return false;
                     }
@@ -159,6 +158,26 @@ async fn keep_in_order(
         if kept.send((key, done.unwrap_or(false))).await.is_err() {
             return;
         }
+    }
+}
+
+/// What somebody should look at.
+fn warn(input: &Input) {
+    if let Input::BoardLost { board } = input {
+        tracing::warn!(%board, "lock board does not answer");
+    } else if let Input::BoardRefused { board, why } = input {
+        let advice = match why {
+            BoardRefusal::UnknownKey => "it does not know this key: run `lockerd bus install-key`",
+            BoardRefusal::NoCommonVersion => {
+                "it speaks another version: its firmware or lockerd needs an update"
+            }
+        };
+        tracing::warn!(%board, advice, "lock board refuses");
+    } else if let Input::EchoWrong { port, echoes } = input {
+        tracing::warn!(
+            %port,
+            "no acknowledgement on this lock port is believed: write `echo = {echoes}` in its [[lock-port]]"
+        );
     }
 }
 

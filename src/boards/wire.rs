@@ -1,5 +1,7 @@
 //! One port's wire: the exchange under way, what has been heard, echoes and silences (pure).
 
+use std::collections::BTreeMap;
+
 use firmware_protocol::secure::Secure;
 use firmware_protocol::{
     Accumulator, Answer, AnyCodec, Board, Codec, Command, Frame, Profile, Request, Scan,
@@ -90,6 +92,8 @@ pub(super) struct Wire {
     settling: Option<(Monotonic, Monotonic)>,
     free_at: Monotonic,
     sequence: u8,
+    /// The boards whose last read only rubbish came to, and its number.
+    garbled: BTreeMap<usize, u8>,
 }
 
 impl Wire {
@@ -110,11 +114,13 @@ impl Wire {
             settling: None,
             free_at: Monotonic::default(),
             sequence: 0,
+            garbled: BTreeMap::new(),
         }
     }
 
-    /// The port has come or gone: ends what was under way.
+    /// The port has come or gone: ends what was under way. It may be another adapter, so its echo is not known any more.
     pub(super) fn reset(&mut self) -> Option<Exchange> {
+        self.echo = Echo::Unproven;
         self.heard.clear();
         self.settling = None;
         self.answered = None;
@@ -162,7 +168,9 @@ impl Wire {
         now: Monotonic,
     ) -> Option<Frame> {
         self.sequence = self.sequence.wrapping_add(1);
-        request.sequence = self.sequence;
+        // A read is repeated under its number: what two boards say at once is then the same again.
+        let again = self.garbled.get(&board).filter(|_| purpose == Purpose::Read);
+        request.sequence = *again.unwrap_or(&self.sequence);
         let mut sent = Frame::new();
         self.codec.encode_request(&request, &mut sent).ok()?;
         let answer = self.codec.answer_length(&request);
@@ -237,6 +245,7 @@ impl Wire {
     /// Ends the exchange because its answer came. Returns it with the milliseconds that the board thought.
     pub(super) fn finish(&mut self, now: Monotonic) -> Option<(Exchange, u64)> {
         let exchange = self.exchange.take()?;
+        self.garbled.remove(&exchange.board);
         if exchange.echo_awaited || exchange.echo_denied {
             self.echo = Echo::Contradicted;
         } else if exchange.purpose == Purpose::Read && exchange.echo_tells {
@@ -258,6 +267,9 @@ impl Wire {
             return None;
         }
         let garbled = exchange.heard > 0;
+        if garbled && exchange.purpose == Purpose::Read {
+            self.garbled.insert(exchange.board, exchange.request.sequence);
+        }
         if !early && exchange.length > 0 {
             self.settling = Some((now, now.plus_millis(u64::from(self.profile.silence_ms))));
         }

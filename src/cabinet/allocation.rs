@@ -1,4 +1,7 @@
 //! Which compartment is offered: the smallest that fits, proven, free beyond doubt, reachable where that is wished.
+//!
+//! One whose sensor sees something is offered only where no other fits. A sensor that is broken or dirty must not keep the next person
+//! from being served; if it is right, the person at the open door says so, and is given another one.
 
 use std::collections::BTreeMap;
 
@@ -36,12 +39,15 @@ pub(super) fn free<'a>(
 }
 
 impl Cabinet {
-    /// The one to offer: smallest size first; then one within reach, so that nobody has to stretch; then the one whose lock has
+    /// The one to offer: one that looks empty before one that does not; smallest size first; then one within reach, so that nobody has to stretch; then the one whose lock has
     /// rested longest, so that locks wear alike and nobody waits for one to cool down; then the lowest number.
     pub(super) fn choose(&self, wish: Wish) -> Option<CompartmentId> {
         free(&self.ledger, &self.seen_closed)
             .filter(|(_, place)| place.size >= wish.size && (place.reachable || !wish.reachable))
-            .min_by_key(|(id, place)| (place.size, !place.reachable, self.pulsed.get(id), *id))
+            .min_by_key(|(id, place)| {
+                let doubtful = self.is_unexpected(*id, place);
+                (doubtful, place.size, !place.reachable, self.pulsed.get(id), *id)
+            })
             .map(|(id, _)| id)
     }
 }

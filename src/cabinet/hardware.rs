@@ -1,6 +1,7 @@
 //! What boards, ports and devices say of themselves: what is gone, what was tampered with, what feeds the cabinet.
 
 use office_protocol::event::Alarm;
+use office_protocol::state::BoardRefusal;
 use office_protocol::{BoardId, CompartmentId, EventBody, PortName};
 
 use super::Cabinet;
@@ -18,9 +19,28 @@ impl Cabinet {
     }
 
     pub(super) fn board_found(&mut self, board: BoardId) {
+        self.boards_refusing.remove(&board);
         if self.boards_lost.remove(&board) {
             self.diagnose(EventBody::BoardFound { board });
             self.clear_if(self.boards_lost.is_empty(), Alarm::BoardLost, None);
+        }
+    }
+
+    pub(super) fn board_refused(&mut self, board: BoardId, why: BoardRefusal) {
+        if self.boards_lost.contains(&board) {
+            self.boards_refusing.insert(board, why);
+        }
+    }
+
+    pub(super) fn echo_wrong(&mut self, port: PortName) {
+        if self.echoes_wrong.insert(port) {
+            self.raise(Alarm::EchoWrong, None);
+        }
+    }
+
+    pub(super) fn echo_right(&mut self, port: &PortName) {
+        if self.echoes_wrong.remove(port) {
+            self.clear_if(self.echoes_wrong.is_empty(), Alarm::EchoWrong, None);
         }
     }
 

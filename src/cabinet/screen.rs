@@ -416,6 +416,8 @@ pub struct CompartmentRow {
     pub withdrawn: Option<WithdrawReason>,
     /// Somebody saw that its lock opens its door.
     pub proven: bool,
+    /// Its sensor sees something that nobody put in.
+    pub unexpected: bool,
     /// Its board does not answer.
     pub unreachable: bool,
 }

@@ -334,6 +334,7 @@ impl Cabinet {
             occupied: place.consignment.is_some() || place.doubt.is_some(),
             withdrawn: place.withdrawn,
             proven: self.ledger.is_proven(*id),
+            unexpected: self.is_unexpected(*id, place),
             unreachable: self
                 .ledger
                 .board_of(*id)
@@ -353,6 +354,7 @@ impl Cabinet {
             board,
             protected: self.config.protected.contains(&board),
             lost: self.boards_lost.contains(&board),
+            refusal: self.boards_refusing.get(&board).copied(),
         };
         self.boards().into_iter().map(row).collect()
     }
@@ -372,6 +374,7 @@ impl Cabinet {
             id,
             answering: !self.boards_lost.contains(&id),
             shared: self.addresses_shared.contains(&id),
+            refusal: self.boards_refusing.get(&id).copied(),
             traffic: None, // the bus knows
         };
         CabinetState {
@@ -381,6 +384,7 @@ impl Cabinet {
             compartments: self.ledger.compartments.iter().map(compartment).collect(),
             boards: self.boards().into_iter().map(board).collect(),
             ports_lost: self.ports_lost.iter().cloned().collect(),
+            wires: Vec::new(), // the bus knows
             mains: self.mains,
             alarms: self.ledger.alarms.iter().cloned().collect(),
         }

@@ -39,6 +39,7 @@ impl Cabinet {
             Alarm::Forgery,
             Alarm::BoardLost,
             Alarm::AddressShared,
+            Alarm::EchoWrong,
             Alarm::PortLost,
             Alarm::PeripheralLost,
         ] {

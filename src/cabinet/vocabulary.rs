@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use office_protocol::document::DocumentName;
 use office_protocol::event::{Damage, KeyOrigin, TamperSource, Wiring};
+use office_protocol::state::BoardRefusal;
 use office_protocol::{
     BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, StaffId, Start, Timestamp,
 };
@@ -198,6 +199,25 @@ pub enum Input {
     AddressAlone {
         /// Which.
         board: BoardId,
+    },
+    /// A lock port's echo is not as its setting says: no acknowledgement there is believed.
+    EchoWrong {
+        /// Which port.
+        port: PortName,
+        /// Whether the line hands back what is sent.
+        echoes: bool,
+    },
+    /// It is as its setting says, after it was not.
+    EchoRight {
+        /// Which port.
+        port: PortName,
+    },
+    /// A secure lock board that counts as lost says why it will not talk.
+    BoardRefused {
+        /// Which.
+        board: BoardId,
+        /// Why.
+        why: BoardRefusal,
     },
     /// The case was opened or shaken.
     Tampered {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use office_protocol::CabinetState;
-use office_protocol::state::BoardTraffic;
+use office_protocol::state::{BoardTraffic, WireState};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::boards::master::{BoardView, BusView};
+use crate::boards::master::{BoardView, BusView, Echo, PortView};
 
 /// Counts alone renew the state no more often than this: they change with every exchange.
 pub(super) const COUNTS_EVERY: Duration = Duration::from_secs(300);
@@ -40,8 +40,21 @@ pub(super) async fn run(
 }
 
 fn count(state: &mut CabinetState, bus: &BusView) {
+    state.wires = bus.ports.iter().map(wire).collect();
     for board in &mut state.boards {
         board.traffic = bus.boards.iter().find(|seen| seen.id == board.id).map(traffic);
+    }
+}
+
+fn wire(seen: &PortView) -> WireState {
+    WireState {
+        port: seen.name.clone(),
+        noise: seen.noise,
+        echo_wrong: match seen.echo {
+            Echo::Unproven => None,
+            Echo::Proven => Some(false),
+            Echo::Contradicted => Some(true),
+        },
     }
 }
 
@@ -74,6 +87,7 @@ mod tests {
             id: BoardId(id),
             answering: true,
             shared: false,
+            refusal: None,
             traffic: None,
         };
         CabinetState {
@@ -83,6 +97,7 @@ mod tests {
             compartments: Vec::new(),
             boards: vec![board(1), board(2)],
             ports_lost: Vec::new(),
+            wires: Vec::new(),
             mains: None,
             alarms: Vec::new(),
         }
@@ -103,8 +118,14 @@ mod tests {
             shared: false,
             statistics,
         };
+        let port = PortView {
+            name: "locks".parse().unwrap(),
+            open: true,
+            echo: Echo::Contradicted,
+            noise: 3,
+        };
         BusView {
-            ports: Vec::new(),
+            ports: vec![port],
             boards: vec![board],
             waiting: 0,
         }
@@ -122,6 +143,7 @@ mod tests {
         assert_eq!(first.boards[0].traffic, None, "the bus does not know it");
         let told = first.boards[1].traffic.unwrap();
         assert_eq!((told.answered, told.unanswered, told.reply_ms), (5, 2, Some(21)));
+        assert_eq!((first.wires[0].noise, first.wires[0].echo_wrong), (3, Some(true)));
         counts.send_replace(bus(6));
         shown.changed().await.unwrap();
         let second = shown.borrow_and_update().clone().unwrap();

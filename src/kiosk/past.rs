@@ -135,5 +135,7 @@ const fn alarm_message(alarm: Alarm) -> M {
         Alarm::CabinetFull => M::AlarmCabinetFull,
         Alarm::Dispute => M::PastDisputed,
         Alarm::Unproven => M::StateUnproven,
+        Alarm::EchoWrong => M::AlarmEchoWrong,
+        Alarm::ItemUnexpected => M::StateUnexpected,
     }
 }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use office_protocol::event::WithdrawReason;
+use office_protocol::state::BoardRefusal;
 
 use super::messages::Message as M;
 use super::page::{actions, finish};
@@ -53,8 +54,13 @@ pub(super) fn board(page: &Page<'_>, row: &BoardRow) -> String {
     } else {
         M::WireUnprotected
     };
+    let why = match row.refusal {
+        Some(BoardRefusal::UnknownKey) => M::BoardUnknownKey,
+        Some(BoardRefusal::NoCommonVersion) => M::BoardOtherVersion,
+        None => M::StateUnreachable,
+    };
     let lost = if row.lost {
-        format!(" · {}", page.say(M::StateUnreachable))
+        format!(" · {}", page.say(why))
     } else {
         String::new()
     };
@@ -77,10 +83,11 @@ fn state(page: &Page<'_>, row: &CompartmentRow) -> String {
             withdrawn: Some(_), ..
         } => M::StateWithdrawn,
         CompartmentRow { proven: false, .. } => M::StateUnproven,
+        CompartmentRow { unexpected: true, .. } => M::StateUnexpected,
         CompartmentRow { occupied: true, .. } => M::StateOccupied,
         CompartmentRow { occupied: false, .. } => M::StateFree,
     };
-    if row.unreachable || row.withdrawn.is_some() || !row.proven {
+    if row.unreachable || row.withdrawn.is_some() || !row.proven || row.unexpected {
         format!("⚠ {}", page.say(duty))
     } else {
         format!("{} · {}", page.say(duty), page.say(door))

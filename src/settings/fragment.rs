@@ -1,6 +1,7 @@
 //! The settings file as it is written: every table and key, none of them checked against another.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use office_protocol::event::Size;
@@ -71,6 +72,7 @@ pub(super) struct Board {
     pub(super) channels: u8,
     #[serde(default)]
     pub(super) supply: u16,
+    pub(super) pulse_ms: Option<NonZeroU16>,
     #[serde(default)]
     pub(super) inverted: bool,
 }

@@ -502,6 +502,7 @@ async fn commands_come_in_and_answers_go_out_signed() {
         compartments: Vec::new(),
         boards: Vec::new(),
         ports_lost: Vec::new(),
+        wires: Vec::new(),
         mains: None,
         alarms: Vec::new(),
     };

@@ -305,7 +305,7 @@ impl SimulatedBoard {
             self.overlaps += 1;
         }
         if let Some(lock) = self.locks.get_mut(usize::from(channel.number()) - 1) {
-            lock.pulse(Duration::from_millis(self.codec.profile().pulse_ms.into()), now);
+            lock.pulse(self.settings.pulse, now);
         }
         self.plan_moves();
     }
@@ -317,7 +317,7 @@ impl SimulatedBoard {
     fn advance(&mut self, now: Duration) {
         while let Some((at, channel)) = self.sweep.filter(|(at, _)| *at <= now) {
             let next = channel + 1;
-            let pulse = Duration::from_millis(self.codec.profile().pulse_ms.into());
+            let pulse = self.settings.pulse;
             self.sweep = (next <= self.settings.channels).then_some((at + pulse + SWEEP_PAUSE, next));
             if let Some(channel) = Channel::new(channel) {
                 self.drive(channel, at);

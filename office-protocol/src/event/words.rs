@@ -194,6 +194,10 @@ codes! {
         Dispute,
         /// Nobody has shown yet which door a compartment's lock opens: nothing is put in there.
         Unproven,
+        /// A lock port hands back what is sent and its setting says otherwise, or the other way round.
+        EchoWrong,
+        /// A compartment's sensor sees something that nobody put in.
+        ItemUnexpected,
     }
 }
 

@@ -47,6 +47,16 @@ pub(super) const ALARMS: &[(&str, &str, &str)] = &[
     ("cabinet-full", "箱柜已满", "cabinet full"),
     ("dispute", "有异议待处理", "dispute waiting"),
     ("unproven", "有锁未验", "locks not yet proven"),
+    (
+        "echo-wrong",
+        "锁控口回显设置不符",
+        "echo setting of a lock port is wrong",
+    ),
+    (
+        "item-unexpected",
+        "空柜内疑有物品",
+        "something seen in an empty compartment",
+    ),
     ("fork", "流水分叉", "history forked"),
     ("gap", "流水有缺口", "history has a gap"),
     ("events-lost", "部分流水已丢失", "events lost for ever"),

@@ -8,7 +8,7 @@ use crate::boards::layout::PortIndex;
 use crate::boards::wire::{Echo, Purpose};
 use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 
-use super::{BusAction, BusMaster, outcome};
+use super::{BusAction, BusMaster, command_door, outcome};
 
 impl BusMaster {
     pub(super) fn received(
@@ -67,6 +67,7 @@ impl BusMaster {
         let Some((exchange, took_ms)) = self.ports[port].wire.finish(now) else {
             return;
         };
+        self.report_echo(port, actions);
         let place = &self.layout.boards[exchange.board];
         let board = &mut self.boards[exchange.board];
         board.answered_at = now;
@@ -84,7 +85,7 @@ impl BusMaster {
         if board.answered(read) {
             actions.push(BusAction::Report(Input::BoardFound { board: place.id }));
         }
-        if read.is_some() && board.twins.answered() {
+        if read.is_some() && board.twins.answered(command_door(exchange.request.command)) {
             actions.push(BusAction::Report(Input::AddressAlone { board: place.id }));
         }
         let inverted = place.inverted;
@@ -151,6 +152,24 @@ impl BusMaster {
             self.report_power(actions);
         }
         self.report_doors(index, noticed, actions);
+    }
+
+    fn report_echo(&mut self, index: usize, actions: &mut Vec<BusAction>) {
+        let (place, port) = (&self.layout.ports[index], &mut self.ports[index]);
+        let wrong = match port.wire.echo {
+            Echo::Unproven => return,
+            Echo::Proven => false,
+            Echo::Contradicted => true,
+        };
+        if std::mem::replace(&mut port.echo_wrong, wrong) != wrong {
+            let port = place.name.clone();
+            actions.push(BusAction::Report(if wrong {
+                let echoes = !place.echo;
+                Input::EchoWrong { port, echoes }
+            } else {
+                Input::EchoRight { port }
+            }));
+        }
     }
 
     /// The cabinet is on mains while no board says otherwise.

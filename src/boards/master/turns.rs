@@ -236,7 +236,7 @@ impl BusMaster {
             health.statistics.pulses += 1;
             health.rests[usize::from(channel.number()) - 1].pulsed(self.settings.duty, now);
             let passed = now.plus_millis(wire.took_us(frame.len()).div_ceil(1000));
-            let driven = u64::from(wire.profile.pulse_ms) + self.settings.solenoid_rest_ms;
+            let driven = u64::from(place.pulse_ms) + self.settings.solenoid_rest_ms;
             self.supplies_free_at[place.supply] = passed.plus_millis(driven);
         }
         actions.push(BusAction::Send(PortIndex(port), frame));

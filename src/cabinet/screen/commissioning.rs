@@ -1,5 +1,6 @@
 //! What the technician's screen says of the commissioning.
 
+use office_protocol::state::BoardRefusal;
 use office_protocol::{BoardId, CompartmentId};
 
 use crate::cabinet::vocabulary::{KeyProblem, Unwritten};
@@ -48,6 +49,8 @@ pub struct BoardRow {
     pub protected: bool,
     /// It does not answer.
     pub lost: bool,
+    /// Why it will not talk, as it says itself, unproven.
+    pub refusal: Option<BoardRefusal>,
 }
 
 /// What became of a file that was to be written.

@@ -1,7 +1,9 @@
 //! Doors, boards, power and disks that fail.
 
 use office_protocol::event::{Alarm, DoubtReason};
+use office_protocol::state::{BoardRefusal, StandingAlarm};
 
+use super::super::allocation::Wish;
 use super::super::screen::{DropOffs, LabelProblem, Trouble};
 use super::*;
 
@@ -377,4 +379,68 @@ fn what_boards_tell_of_the_case_the_power_and_their_addresses_stands_as_alarms()
     assert_eq!(bench.cabinet.state().compartments[0].item, Some(true));
     bench.input(Input::BoardLost { board });
     assert_eq!(bench.cabinet.state().compartments[0].item, None);
+}
+
+#[test]
+fn a_board_that_refuses_and_a_wrong_echo_setting_are_told() {
+    let mut bench = Bench::new();
+    let (board, why) = (BoardId(1), BoardRefusal::UnknownKey);
+    bench.input(Input::BoardLost { board });
+    bench.input(Input::BoardRefused { board, why });
+    assert_eq!(bench.cabinet.state().boards[0].refusal, Some(why));
+    bench.input(Input::BoardFound { board });
+    assert_eq!(bench.cabinet.state().boards[0].refusal, None);
+
+    let port: PortName = "locks".parse().unwrap();
+    bench.input(Input::EchoWrong {
+        port: port.clone(),
+        echoes: true,
+    });
+    assert!(stands(&bench, Alarm::EchoWrong));
+    bench.input(Input::EchoRight { port });
+    assert!(!stands(&bench, Alarm::EchoWrong));
+}
+
+#[test]
+fn an_item_that_nobody_put_in_is_told_and_its_compartment_is_offered_last() {
+    let mut bench = Bench::new();
+    let small = Wish {
+        size: Size::Small,
+        reachable: false,
+    };
+    let seen = |number| Input::ItemRead {
+        compartment: CompartmentId(number),
+        present: true,
+    };
+    let told = |bench: &Bench, number| {
+        let alarm = StandingAlarm {
+            alarm: Alarm::ItemUnexpected,
+            compartment: Some(CompartmentId(number)),
+        };
+        bench.cabinet.ledger().alarms.contains(&alarm)
+    };
+    assert_eq!(bench.cabinet.choose(small), Some(CompartmentId(1)));
+    bench.input(seen(1));
+    assert_eq!(bench.cabinet.choose(small), Some(CompartmentId(2)));
+    assert!(!told(&bench, 1), "a sensor may lag behind a door");
+    bench.wait(5_000);
+    bench.input(Input::DeadlineReached);
+    assert!(told(&bench, 1));
+    bench.admit("li");
+    bench.tap(Action::StartInspection);
+    assert!(
+        matches!(bench.screen(), Screen::Compartments { rows, .. } if rows[0].unexpected && !rows[1].unexpected)
+    );
+    bench.tap(Action::Done);
+    bench.tap(Action::Done);
+    for number in 2..=6 {
+        bench.input(seen(number));
+    }
+    assert_eq!(
+        bench.cabinet.choose(small),
+        Some(CompartmentId(1)),
+        "the next person is served all the same"
+    );
+    bench.drop_off("p-1");
+    assert!(!told(&bench, 1), "somebody was there");
 }

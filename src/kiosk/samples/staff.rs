@@ -1,6 +1,7 @@
 //! What staff are shown.
 
 use office_protocol::event::{Size, StaffRole, Subject, VisitPurpose, WithdrawReason};
+use office_protocol::state::BoardRefusal;
 use office_protocol::{BoardId, CompartmentId};
 
 use super::{NOW, id, time, work};
@@ -112,6 +113,7 @@ pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
             .then(|| reasons.get(usize::from(n - 11)).copied())
             .flatten(),
         proven: n % 7 != 0,
+        unexpected: n == 8,
         unreachable: n == 5,
     });
     let (rows, boards) = (rows.collect(), boards());
@@ -129,6 +131,7 @@ fn boards() -> Vec<BoardRow> {
         board: BoardId(n),
         protected: n == 2,
         lost: n == 3,
+        refusal: (n == 3).then_some(BoardRefusal::UnknownKey),
     };
     (1..=3).map(row).collect()
 }

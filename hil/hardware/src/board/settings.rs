@@ -21,6 +21,8 @@ pub struct BoardSettings {
     pub unlock_reply: Duration,
     /// Whether it answers an unlock, if its family leaves that open.
     pub unlock_answered: bool,
+    /// How long it drives a solenoid for one unlock.
+    pub pulse: Duration,
     /// How long a lock rests after a pulse: until then the board refuses it.
     pub cool_down: Duration,
     /// Whether it speaks unasked when a door changes.
@@ -41,6 +43,7 @@ impl BoardSettings {
             reply: Duration::from_millis(5),
             unlock_reply: Duration::from_millis(family.profile().unlock_typical_ms.into()),
             unlock_answered: true,
+            pulse: Duration::from_millis(family.profile().pulse_ms.into()),
             cool_down: Duration::ZERO,
             reports: false,
             inverted: 0,

@@ -223,6 +223,7 @@ pub(crate) fn layout(family: Family, baud: u32, boards: u8) -> Layout {
         address: firmware_protocol::Board(number),
         channels: CHANNELS,
         supply: Supply(number.into()),
+        pulse_ms: None,
     };
     let lock = |number: u8, channel: Channel| BusLock {
         compartment: CompartmentId(u16::from(number - 1) * u16::from(CHANNELS) + u16::from(channel.number())),

@@ -302,6 +302,7 @@ fn layout(family: Family, baud: u32, inverted: u64) -> Layout {
         address: BOARD,
         channels: CHANNELS,
         supply: Supply(0),
+        pulse_ms: None,
     };
     let lock = |channel: Channel| BusLock {
         compartment: CompartmentId(channel.number().into()),

@@ -220,6 +220,7 @@ impl Bench {
                     address: Board(number),
                     channels: self.channels,
                     supply: Supply(0),
+                    pulse_ms: None,
                 })
             })
             .collect();
