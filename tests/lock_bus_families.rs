@@ -437,6 +437,12 @@ fn an_echo_that_could_be_an_answer_tells_nothing() {
         } else {
             assert_eq!((seen, told, rig.doors().len()), (Echo::Contradicted, 1, 8));
             assert!(rig.doors().iter().all(|(_, open, _)| !open), "another adapter");
+            let echo = LineInput::LineFault(LineFault::Echoing(false));
+            rig.lines[0].handle(echo, rig.now, &mut Vec::new());
+            rig.give(BusInput::Work(&Work::Watch(vec![CompartmentId(103)])));
+            rig.run(5000);
+            let right = |report: &&Input| matches!(report, Input::EchoRight { .. });
+            assert_eq!(rig.reports.iter().filter(right).count(), 1);
         }
     }
 }

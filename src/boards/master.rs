@@ -105,8 +105,9 @@ struct Port {
     open: bool,
     /// What was reported last: found or lost.
     found: Option<bool>,
-    /// Whether it was reported that its echo is not as its setting says.
+    /// Whether it was reported that its echo is not as its setting says, and how many reads in a row have been as it says since.
     echo_wrong: bool,
+    echo_right: u8,
     sweep_due: Monotonic,
     boards: Vec<usize>,
     /// Where the turns of packed and of single reads are.
@@ -140,6 +141,7 @@ impl BusMaster {
             open: false,
             found: None,
             echo_wrong: false,
+            echo_right: 0,
             sweep_due: Monotonic::default(),
             boards: (0..layout.boards.len())
                 .filter(|board| layout.boards[*board].port.0 == index)

@@ -10,6 +10,9 @@ use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 
 use super::{BusAction, BusMaster, command_door, outcome};
 
+/// Reads in a row after which an echo that was wrong counts as right again.
+const ECHO_RIGHT: u8 = 16;
+
 impl BusMaster {
     pub(super) fn received(
         &mut self,
@@ -154,21 +157,26 @@ impl BusMaster {
         self.report_doors(index, noticed, actions);
     }
 
+    /// A wrong setting is said at once, and that it is over when it has stayed so: noise hides an echo now and then.
     fn report_echo(&mut self, index: usize, actions: &mut Vec<BusAction>) {
         let (place, port) = (&self.layout.ports[index], &mut self.ports[index]);
-        let wrong = match port.wire.echo {
-            Echo::Unproven => return,
-            Echo::Proven => false,
-            Echo::Contradicted => true,
-        };
-        if std::mem::replace(&mut port.echo_wrong, wrong) != wrong {
-            let port = place.name.clone();
-            actions.push(BusAction::Report(if wrong {
-                let echoes = !place.echo;
-                Input::EchoWrong { port, echoes }
-            } else {
-                Input::EchoRight { port }
-            }));
+        let name = place.name.clone();
+        match port.wire.echo {
+            Echo::Contradicted => {
+                port.echo_right = 0;
+                if !std::mem::replace(&mut port.echo_wrong, true) {
+                    let echoes = !place.echo;
+                    actions.push(BusAction::Report(Input::EchoWrong { port: name, echoes }));
+                }
+            }
+            Echo::Proven if port.echo_wrong => {
+                port.echo_right += 1;
+                if port.echo_right >= ECHO_RIGHT {
+                    (port.echo_wrong, port.echo_right) = (false, 0);
+                    actions.push(BusAction::Report(Input::EchoRight { port: name }));
+                }
+            }
+            Echo::Proven | Echo::Unproven => {}
         }
     }
 

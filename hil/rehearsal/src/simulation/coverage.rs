@@ -27,11 +27,6 @@ pub const NEVER: &[(&str, &str)] = &[
         "alarm: address-shared",
         "no two simulated boards answer to one address",
     ),
-    ("alarm: echo-wrong", "simulated lines do as their settings say"),
-    (
-        "alarm: item-unexpected",
-        "simulated people put nothing in where nothing is expected, and simulated sensors see what is there",
-    ),
     (
         "locker.board-key-agreed",
         "simulated boards are a vendor's and have no keys; tests/daemon/board_keys.rs installs them, at the screen and without a daemon",
