@@ -465,26 +465,6 @@ fn a_board_that_pulses_longer_than_its_family_keeps_its_supply_longer() {
 }
 
 #[test]
-fn the_cabinet_is_on_mains_when_all_its_boards_are() {
-    let mut rig = Rig::settled(Family::LockerdSecure);
-    let power = |rig: &Rig| -> Vec<bool> {
-        let mains = |report: &Input| match report {
-            Input::PowerChanged { mains } => Some(*mains),
-            _ => None,
-        };
-        rig.reports.iter().filter_map(mains).collect()
-    };
-    for (board, battery) in [(1, true), (2, true), (1, false)] {
-        rig.set(board, BoardFault::OnBattery(battery));
-        rig.run(2000);
-        assert_eq!(power(&rig), [false], "said once");
-    }
-    rig.set(2, BoardFault::OnBattery(false));
-    rig.run(2000);
-    assert_eq!(power(&rig), [false, true]);
-}
-
-#[test]
 fn items_the_case_and_shocks_are_told_when_they_change() {
     for family in [Family::Cu16, Family::Dongcheng] {
         let mut rig = Rig::new(&[vec![board(family, 0)]]);
