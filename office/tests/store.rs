@@ -302,6 +302,7 @@ async fn what_many_cabinets_say_at_once_is_kept_of_each(place: &Place) {
             compartments: Vec::new(),
             boards: Vec::new(),
             ports_lost: Vec::new(),
+            wires: Vec::new(),
             mains: Some(index % 2 == 0),
             alarms: Vec::new(),
         };
