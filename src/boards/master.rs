@@ -7,9 +7,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use firmware_protocol::secure::{KeyId, Keys, Refusal};
+use firmware_protocol::secure::{KeyId, Keys};
 use firmware_protocol::{Channel, Command, Frame, UnlockAnswer};
-use office_protocol::state::BoardRefusal;
 use office_protocol::{BoardId, CompartmentId, Seq};
 
 use crate::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
@@ -365,24 +364,6 @@ impl BusMaster {
         if exchange.purpose == Purpose::Handshake && self.boards[exchange.board].life == Life::Quarantined {
             self.refuse_all(exchange.board, actions);
             self.report_refusal(exchange.board, actions);
-        }
-    }
-
-    /// Anybody on the line can say that a board refuses: it is for people to read.
-    fn report_refusal(&mut self, index: usize, actions: &mut Vec<BusAction>) {
-        let place = &self.layout.boards[index];
-        let wire = &mut self.ports[place.port.0].wire;
-        let refusal = wire
-            .secure()
-            .and_then(|ends| ends.controller.refusal(place.address));
-        let why = match refusal {
-            Some(Refusal::UnknownKey(_)) => BoardRefusal::UnknownKey,
-            Some(Refusal::NoCommonVersion(_)) => BoardRefusal::NoCommonVersion,
-            Some(Refusal::ButtonNotHeld(_)) | None => return,
-        };
-        let board = place.id;
-        if self.boards[index].refused.replace(why) != Some(why) {
-            actions.push(BusAction::Report(Input::BoardRefused { board, why }));
         }
     }
 

@@ -1,7 +1,9 @@
 //! What the bytes of a port mean: answers, readings, and what is said unasked (pure).
 
+use firmware_protocol::secure::Refusal;
 use firmware_protocol::{Answer, BoardState, Channel, Content, DoorMap, DoorReading, UnlockResult};
 use office_protocol::event::TamperSource;
+use office_protocol::state::BoardRefusal;
 
 use crate::boards::health::{Noticed, lowest};
 use crate::boards::layout::PortIndex;
@@ -155,6 +157,24 @@ impl BusMaster {
             self.report_power(actions);
         }
         self.report_doors(index, noticed, actions);
+    }
+
+    /// Anybody on the line can say that a board refuses: it is for people to read.
+    pub(super) fn report_refusal(&mut self, index: usize, actions: &mut Vec<BusAction>) {
+        let place = &self.layout.boards[index];
+        let wire = &mut self.ports[place.port.0].wire;
+        let refusal = wire
+            .secure()
+            .and_then(|ends| ends.controller.refusal(place.address));
+        let why = match refusal {
+            Some(Refusal::UnknownKey(_)) => BoardRefusal::UnknownKey,
+            Some(Refusal::NoCommonVersion(_)) => BoardRefusal::NoCommonVersion,
+            Some(Refusal::ButtonNotHeld(_)) | None => return,
+        };
+        let board = place.id;
+        if self.boards[index].refused.replace(why) != Some(why) {
+            actions.push(BusAction::Report(Input::BoardRefused { board, why }));
+        }
     }
 
     /// A wrong setting is said at once, and that it is over when it has stayed so: noise hides an echo now and then.
