@@ -59,6 +59,7 @@ impl Rig {
             address: Board(number),
             channels: LOCKS,
             supply: Supply(number.into()),
+            pulse_ms: None,
         });
         let lock = |board: u16, channel: Channel| BusLock {
             compartment: CompartmentId(board * 100 + u16::from(channel.number())),
