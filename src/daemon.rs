@@ -7,6 +7,7 @@
 mod deciding;
 mod history;
 pub mod lines;
+mod link;
 mod out_of_service;
 mod technician;
 mod traffic;
@@ -17,8 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firmware_protocol::secure::Keys;
-use office_protocol::enrolment::Bundle;
-use office_protocol::{BoardId, Seq, VerifyingKey};
+use office_protocol::BoardId;
 use thiserror::Error;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,9 +35,9 @@ use crate::engine::{Disks, Engine, EngineError, Run};
 use crate::index::{self, IndexQuery};
 use crate::journal::{JournalError, Options, Preparer, RealDisk};
 use crate::kiosk::{self, Kiosk, KioskError};
-use crate::office_link::{self, Broker, Offer, Security};
+use crate::office_link;
 use crate::scanner;
-use crate::secrets::{self, Credential, Enrolment, SecretsError};
+use crate::secrets::{self, Enrolment, SecretsError};
 use crate::settings::{Scanner, Settings};
 
 use deciding::{Deciding, Ended, Fatal, Outlets};
@@ -198,15 +198,15 @@ pub async fn run(settings: Settings) -> Result<(), DaemonError> {
         utc_offset_minutes: settings.utc_offset_minutes,
     };
     let screen = tokio::spawn(kiosk::serve(listener, shown));
-    let (link_view, _unseen) = watch::channel(no_link(&enrolment, start, *tips.borrow()));
-    let link = link(
-        link_settings(&settings, &enrolment, start),
+    let (link_view, _unseen) = watch::channel(link::none(&enrolment, start, *tips.borrow()));
+    let link = link::start(
+        link::settings(&settings, &enrolment, start),
         &enrolment,
         engine.reader(),
         clock,
         office_link::Channels {
-            offers: offers(&settings, &enrolment),
-            renewed: renewed(&settings),
+            offers: link::offers(&settings, &enrolment),
+            renewed: link::renewed(&settings),
             inputs: inputs.clone(),
             tip: tips,
             keys: known_keys,
@@ -359,93 +359,4 @@ fn taps(inputs: mpsc::Sender<Input>) -> mpsc::Sender<crate::cabinet::screen::Tap
         }
     });
     taps
-}
-
-fn identity(enrolment: &Enrolment, start: office_protocol::Start) -> office_link::Identity {
-    office_link::Identity {
-        cabinet: enrolment.bundle.cabinet.clone(),
-        start,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-    }
-}
-
-fn no_link(enrolment: &Enrolment, start: office_protocol::Start, tip: Seq) -> office_link::View {
-    let key = office_protocol::SigningKey::from_secret(&enrolment.key.secret());
-    let limits = office_link::Limits::default();
-    office_link::Sync::new(
-        identity(enrolment, start),
-        limits,
-        key,
-        enrolment.keys.clone(),
-        tip,
-    )
-    .view()
-}
-
-fn protected(tls: bool, bundle: &Bundle) -> Security {
-    if !tls {
-        return Security::Plain;
-    }
-    Security::Tls {
-        ca: bundle.ca.clone(),
-        certificate: bundle.certificate.clone(),
-    }
-}
-
-/// Certificates and keys are read anew for every connection: those of a new enrolment count without a restart.
-fn offers(settings: &Settings, enrolment: &Enrolment) -> office_link::Offers {
-    let (directory, cabinet) = (settings.secrets.clone(), enrolment.bundle.cabinet.clone());
-    let tls = settings.office.tls;
-    let offer = move |credential: Credential| Offer {
-        security: protected(tls, &credential.bundle),
-        key: Arc::new(credential.key),
-    };
-    Box::new(move || {
-        let all = secrets::credentials(&directory, &cabinet);
-        all.into_iter().map(offer).collect()
-    })
-}
-
-/// Once the office has answered to the next key, the one before is not needed any more.
-fn renewed(settings: &Settings) -> Box<dyn FnMut(&VerifyingKey) + Send> {
-    let directory = settings.secrets.clone();
-    Box::new(move |key| {
-        if let Err(error) = secrets::take_over(&directory, key) {
-            tracing::warn!(%error, "the new key works, but is not the cabinet's yet; this is tried again after a restart");
-        }
-    })
-}
-
-fn link_settings(
-    settings: &Settings,
-    enrolment: &Enrolment,
-    start: office_protocol::Start,
-) -> office_link::Settings {
-    let security = protected(settings.office.tls, &enrolment.bundle);
-    office_link::Settings {
-        broker: Broker {
-            host: settings.office.host.clone(),
-            port: settings.office.port,
-            security,
-        },
-        root: settings.office.root.clone(),
-        identity: identity(enrolment, start),
-        limits: office_link::Limits::default(),
-    }
-}
-
-fn link(
-    settings: office_link::Settings,
-    enrolment: &Enrolment,
-    reader: crate::journal::JournalReader,
-    clock: Clock,
-    channels: office_link::Channels,
-) -> tokio::task::JoinHandle<()> {
-    let key = office_protocol::SigningKey::from_secret(&enrolment.key.secret());
-    tokio::spawn(async move {
-        let now = move || clock.monotonic();
-        if let Err(error) = office_link::run(settings, &key, reader, now, channels).await {
-            tracing::error!(%error, "no link to the office");
-        }
-    })
 }
