@@ -79,7 +79,7 @@ pub struct Outlet(mpsc::Sender<Written>);
 
 impl Outlet {
     /// Hands over bytes to be written now; says whether the port took them. While it is closed, none are, and behind a write that
-    /// is stuck none are written once [`QUEUED_MAX`] is over.
+    /// is stuck none are written once they have waited 100 ms.
     #[must_use]
     pub fn send(&self, bytes: &[u8]) -> bool {
         let (bytes, at) = (bytes.to_vec(), Instant::now());
