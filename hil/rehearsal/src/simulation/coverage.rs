@@ -16,6 +16,14 @@ pub const NEVER: &[(&str, &str)] = &[
         "a command for another start is neither answered nor counted, so that its number stays free",
     ),
     (
+        "command refused: too-early",
+        "that a trusted clock lies behind the office's while a command comes is rare here; the cabinet's own tests set it so",
+    ),
+    (
+        "pass refused: unverifiable",
+        "simulated disks lose no document that is in force; the crash matrix and the cabinet's own tests do that",
+    ),
+    (
         "locker.restored",
         "no simulated cabinet loses its whole disk: the demo's scenario does, with a real one",
     ),
