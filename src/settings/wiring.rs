@@ -10,7 +10,7 @@ use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use firmware_protocol::Family;
-use office_protocol::event::{CompartmentLayout, Size, Wiring};
+use office_protocol::event::{Size, Wiring};
 use office_protocol::{BoardId, CompartmentId, PortName};
 use serde::Deserialize;
 use thiserror::Error;
@@ -166,14 +166,10 @@ fn edited(text: &str, mut edits: Vec<(Range<usize>, String)>) -> Option<String> 
 }
 
 /// All wiring with what was found in it: who had a lock before gets the one that is free now.
-fn exchanged(
-    compartments: &[CompartmentLayout],
+pub fn exchanged(
+    mut all: BTreeMap<CompartmentId, Wiring>,
     found: &BTreeMap<CompartmentId, Wiring>,
 ) -> BTreeMap<CompartmentId, Wiring> {
-    let built = compartments.iter();
-    let mut all: BTreeMap<CompartmentId, Wiring> = built
-        .filter_map(|place| Some((place.id, place.wiring?)))
-        .collect();
     for (door, wiring) in found {
         let lock = |of: &Wiring| (of.board, of.channel);
         let before = all.insert(*door, *wiring);
@@ -238,7 +234,11 @@ pub fn write_found(path: &Path, found: &BTreeMap<CompartmentId, Wiring>) -> Resu
     let text = read(path)?;
     let file = path.display().to_string();
     let settings = Settings::parse(&file, &text)?;
-    let text = rewired(&text, &exchanged(&settings.compartments, found)).ok_or(NotWritten::Inline(file))?;
+    let built = settings.compartments.iter();
+    let now = built
+        .filter_map(|place| Some((place.id, place.wiring?)))
+        .collect();
+    let text = rewired(&text, &exchanged(now, found)).ok_or(NotWritten::Inline(file))?;
     keep(path, &text)
 }
 

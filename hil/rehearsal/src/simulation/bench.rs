@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use firmware_protocol::secure::{Key, Keys};
-use firmware_protocol::{Board, Channel, Family, Polarity};
+use firmware_protocol::{Board, Channel, Family};
 use hardware::{
     BoardFault, BoardSettings, Defect, Grain, Hand, Line, LineFault, LineInput, LineView, Lock,
     SimulatedBoard,
 };
 use lockerd::boards::layout::{BusBoard, BusLock, BusPort, Layout, Supply};
-use office_protocol::event::{BoardPlace, CompartmentLayout, Size, Wiring};
+use office_protocol::event::{CompartmentLayout, Size, Wiring};
 use office_protocol::{BoardId, CompartmentId};
 
 use super::dice::Dice;
 use bare::Bare;
+use wires::{Place, Wires, polarity};
 
 mod bare;
+mod wires;
 
 /// Something that can lie in a compartment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,15 @@ pub(super) enum Thing {
     Consignment(String),
     /// Rubbish.
     Foreign,
+}
+
+/// A lock that was pulsed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pulsed {
+    /// The door that it is behind.
+    pub(super) door: CompartmentId,
+    /// The compartment that the daemon takes it for.
+    pub(super) meant: CompartmentId,
 }
 
 /// How the daemon gets at the locks.
@@ -38,18 +49,17 @@ enum Body {
 /// The hardware of one cabinet.
 pub(super) struct Bench {
     body: Body,
-    places: BTreeMap<CompartmentId, (Board, Channel)>,
+    wires: Wires,
     contents: BTreeMap<CompartmentId, Vec<Thing>>,
     /// Where somebody did what the cabinet cannot know of: its contents prove nothing any more.
     pub(super) tainted: BTreeSet<CompartmentId>,
-    broken: BTreeSet<CompartmentId>,
+    broken: Vec<Place>,
     family: Family,
     seed: u64,
-    /// Which switches are of the other kind, board by board, as far as the settings say.
-    told: Vec<u64>,
     boards: u8,
     channels: u8,
-    pulses: BTreeMap<CompartmentId, u32>,
+    /// Of each lock, by its board and channel.
+    pulses: BTreeMap<(u8, u8), u32>,
     seen_pulses: u32,
 }
 
@@ -63,11 +73,15 @@ pub(super) struct Build {
     pub(super) wired: bool,
     /// Whether the settings say which switches are of the other kind, before a technician has found that out.
     pub(super) told: bool,
+    /// In how many of a hundred times whoever hangs boards mistakes one door's wires for another's.
+    pub(super) crosses: u64,
 }
 
 /// Bits a second on the lock bus.
 pub(super) const BAUD: u64 = 9_600;
 const LINE_BAUD: u32 = 9_600;
+/// The port that it hangs on.
+const PORT: &str = "locks";
 
 /// A secret of one seed's world.
 fn secret(seed: u64, which: u8) -> Key {
@@ -93,6 +107,7 @@ impl Bench {
             channels,
             wired,
             told,
+            crosses,
         } = build;
         let family = family(channels, dice);
         let inverted: Vec<u64> = (0..boards)
@@ -104,33 +119,25 @@ impl Bench {
             let (label, keys) = (secret(seed, 0x80 | index), Keys::in_force(secret(seed, index)));
             SimulatedBoard::new(settings, seed ^ u64::from(index)).secured(label, [index; 8], keys)
         };
-        let mut places = BTreeMap::new();
-        for index in 0..boards {
-            for channel in Channel::all(channels) {
-                let number = u16::from(index) * u16::from(channels) + u16::from(channel.number());
-                places.insert(CompartmentId(number), (Board(index + 1), channel));
-            }
+        let mut wires = Wires::new(boards, channels, family, if told { &inverted } else { &[] });
+        let doors: Vec<CompartmentId> = wires.doors().collect();
+        if !told && dice.percent(crosses) {
+            wires.cross(&doors, dice);
         }
-        let contents = places.keys().map(|id| (*id, Vec::new())).collect();
         let body = if wired {
             let boards = (0..boards).map(board).collect();
             Body::Wired(Box::new(Line::new(boards, LINE_BAUD, Grain::Frames, seed)))
         } else {
-            Body::Bare(Bare::new(places.keys().copied()))
+            Body::Bare(Bare::new(doors.iter().copied()))
         };
         Self {
             body,
-            places,
-            contents,
+            wires,
+            contents: doors.into_iter().map(|id| (id, Vec::new())).collect(),
             tainted: BTreeSet::new(),
-            broken: BTreeSet::new(),
+            broken: Vec::new(),
             family,
             seed,
-            told: if told {
-                inverted
-            } else {
-                vec![0; usize::from(boards)]
-            },
             boards,
             channels,
             pulses: BTreeMap::new(),
@@ -139,7 +146,7 @@ impl Bench {
     }
 
     pub(super) fn compartments(&self) -> Vec<CompartmentId> {
-        self.places.keys().copied().collect()
+        self.wires.doors().collect()
     }
 
     /// The keys of boards that have some, as the daemon keeps them.
@@ -168,46 +175,49 @@ impl Bench {
             1 => Size::Medium,
             _ => Size::Small,
         };
-        let wiring = |board: Board, channel: Channel| Wiring {
-            board: BoardId(u16::from(board.0)),
-            channel: channel.number(),
-            inverted: self.is_inverted(board, channel),
-            at: "locks"
-                .parse()
-                .ok()
-                .map(|port| BoardPlace::of(self.family.name(), &port, board.0)),
-        };
-        let built = |(id, (board, channel)): (&CompartmentId, &(Board, Channel))| CompartmentLayout {
+        let built = |(id, lock): (&CompartmentId, &Wiring)| CompartmentLayout {
             id: *id,
             size: size(id),
             reachable: id.0 % 3 != 0,
-            wiring: (!before_commissioning).then(|| wiring(*board, *channel)),
+            wiring: (!before_commissioning).then_some(*lock),
         };
-        self.places.iter().map(built).collect()
+        self.wires.read().iter().map(built).collect()
     }
 
-    /// As the settings say.
-    fn is_inverted(&self, board: Board, channel: Channel) -> bool {
-        self.told[usize::from(board.0) - 1] & channel.bit() != 0
+    /// A daemon starts, and reads the settings.
+    pub(super) fn start(&mut self) {
+        self.wires.start();
     }
 
-    /// What a technician has found goes into the settings; locks are where the settings say.
+    /// What a technician has found goes into the settings, for the next start.
     pub(super) fn write_settings(&mut self, found: &BTreeMap<CompartmentId, Wiring>) {
-        for (compartment, wiring) in found {
-            let (board, channel) = self.places[compartment];
-            let told = &mut self.told[usize::from(board.0) - 1];
-            *told = if wiring.inverted {
-                *told | channel.bit()
-            } else {
-                *told & !channel.bit()
-            };
-        }
+        self.wires.write(found);
+    }
+
+    /// The door that opens when the daemon has this compartment's lock pulsed.
+    pub(super) fn opens(&self, compartment: CompartmentId) -> CompartmentId {
+        self.wires.opens(compartment)
+    }
+
+    /// Another board is hung in this one's place, and the wires of some of these doors mistaken for one another's; says of which.
+    pub(super) fn cross(
+        &mut self,
+        board: BoardId,
+        mut doors: Vec<CompartmentId>,
+        dice: &mut Dice,
+    ) -> Vec<CompartmentId> {
+        let on_board = |door: &CompartmentId| {
+            let place = self.wires.place(*door);
+            place.is_some_and(|(hung, _)| u16::from(hung.0) == board.0)
+        };
+        doors.retain(|door| on_board(door) && !self.is_open(*door) && self.contents(*door).is_empty());
+        self.wires.cross(&doors, dice)
     }
 
     /// The same wiring as the daemon's settings say it.
     pub(super) fn layout(&self) -> Option<Layout> {
         let port = BusPort {
-            name: "locks".parse().ok()?,
+            name: PORT.parse().ok()?,
             family: self.family,
             baud: LINE_BAUD,
             echo: false,
@@ -216,7 +226,7 @@ impl Bench {
             .map(|number| {
                 Some(BusBoard {
                     id: BoardId(u16::from(number)),
-                    port: "locks".parse().ok()?,
+                    port: PORT.parse().ok()?,
                     address: Board(number),
                     channels: self.channels,
                     supply: Supply(0),
@@ -224,25 +234,23 @@ impl Bench {
                 })
             })
             .collect();
-        let lock = |(id, (board, channel)): (&CompartmentId, &(Board, Channel))| BusLock {
-            compartment: *id,
-            board: BoardId(u16::from(board.0)),
-            channel: *channel,
-            polarity: if self.is_inverted(*board, *channel) {
-                Polarity::Inverted
-            } else {
-                Polarity::AsDocumented
-            },
+        let lock = |(id, lock): (&CompartmentId, &Wiring)| {
+            Some(BusLock {
+                compartment: *id,
+                board: lock.board,
+                channel: Channel::new(lock.channel)?,
+                polarity: polarity(lock),
+            })
         };
-        let locks: Vec<BusLock> = self.places.iter().map(lock).collect();
-        Layout::new(vec![port], &boards?, &locks).ok()
+        let locks: Option<Vec<BusLock>> = self.wires.read().iter().map(lock).collect();
+        Layout::new(vec![port], &boards?, &locks?).ok()
     }
 
     fn lock(&self, compartment: CompartmentId) -> Option<&Lock> {
         match &self.body {
             Body::Wired(line) => {
-                let (board, channel) = self.places.get(&compartment)?;
-                line.lock(*board, *channel)
+                let (board, channel) = self.wires.place(compartment)?;
+                line.lock(board, channel)
             }
             Body::Bare(bare) => bare.lock(compartment),
         }
@@ -304,7 +312,7 @@ impl Bench {
         now: u64,
         delivered: &mut Vec<u8>,
     ) -> bool {
-        let Some((board, channel)) = self.places.get(&compartment).copied() else {
+        let Some((board, channel)) = self.wires.place(compartment) else {
             return false;
         };
         let at = Duration::from_millis(now);
@@ -329,8 +337,10 @@ impl Bench {
         now: u64,
         delivered: &mut Vec<u8>,
     ) {
-        if let Some((board, channel)) = self.places.get(&compartment).copied() {
-            self.broken.insert(compartment);
+        if let Some((board, channel)) = self.wires.place(compartment) {
+            if !self.broken.contains(&(board, channel)) {
+                self.broken.push((board, channel));
+            }
             let fault = BoardFault::Lock(channel, defect, true);
             self.fault(board, fault, now, delivered);
         }
@@ -371,27 +381,29 @@ impl Bench {
                 self.fault(Board(number), fault, now, delivered);
             }
         }
-        for compartment in std::mem::take(&mut self.broken) {
-            if let Some((board, channel)) = self.places.get(&compartment).copied() {
-                for defect in [Defect::StuckDoor, Defect::WeldedLock, Defect::DeadSensor] {
-                    self.fault(board, BoardFault::Lock(channel, defect, false), now, delivered);
-                }
+        for (board, channel) in std::mem::take(&mut self.broken) {
+            for defect in [Defect::StuckDoor, Defect::WeldedLock, Defect::DeadSensor] {
+                self.fault(board, BoardFault::Lock(channel, defect, false), now, delivered);
             }
         }
     }
 
-    /// Compartments that were pulsed since the last call.
-    pub(super) fn new_pulses(&mut self) -> Vec<CompartmentId> {
+    /// The locks that were pulsed since the last call: behind which door, and whose the daemon takes them for.
+    pub(super) fn new_pulses(&mut self) -> Vec<Pulsed> {
         let total = self.line().pulses;
         if total == self.seen_pulses {
             return Vec::new();
         }
         self.seen_pulses = total;
         let mut pulsed = Vec::new();
-        for id in self.compartments() {
-            let count = self.lock(id).map_or(0, Lock::pulses);
-            let before = self.pulses.insert(id, count).unwrap_or(0);
-            pulsed.extend((before..count).map(|_| id));
+        for door in self.compartments() {
+            let count = self.lock(door).map_or(0, Lock::pulses);
+            let Some((board, channel)) = self.wires.place(door) else {
+                continue;
+            };
+            let before = self.pulses.insert((board.0, channel.number()), count);
+            let meant = self.wires.meant(door);
+            pulsed.extend((before.unwrap_or(0)..count).map(|_| Pulsed { door, meant }));
         }
         pulsed
     }

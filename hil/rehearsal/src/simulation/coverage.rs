@@ -6,7 +6,7 @@ use lockerd::cabinet::screen::{LabelProblem, ScanProblem, Screen, Trouble, Writi
 use lockerd::cabinet::vocabulary::{Effect, Unwritten};
 use office::intake::Rejection;
 use office_protocol::document::DocumentRefusal;
-use office_protocol::event::{Alarm, PassRefusal, UnlockFailure};
+use office_protocol::event::{Alarm, PassRefusal, UnlockFailure, Wiring};
 use office_protocol::{EventBody, Refusal};
 
 /// What no run sees, and why.
@@ -155,6 +155,13 @@ known! {
         DocumentRefusal::Older => "document refused: older",
     }
 
+    /// What a proof has shown.
+    proof(Proof) PROOFS {
+        Proof::AsWritten => "proof: as written",
+        Proof::OtherSwitch => "proof: other switch",
+        Proof::OtherLock => "proof: other lock",
+    }
+
     /// Why the hub did not take a message.
     rejection(Rejection) REJECTIONS {
         Rejection::Forged => "message rejected: forged",
@@ -184,6 +191,28 @@ known! {
         Alarm::Unproven => "alarm: unproven",
         Alarm::EchoWrong => "alarm: echo-wrong",
         Alarm::ItemUnexpected => "alarm: item-unexpected",
+    }
+}
+
+/// What a proof has shown, against the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The lock opens its door, and its switch is as the settings say.
+    AsWritten,
+    /// Its switch is of the other kind.
+    OtherSwitch,
+    /// Another lock opens this door.
+    OtherLock,
+}
+
+impl Proof {
+    pub(super) fn of(written: Option<Wiring>, found: Wiring) -> Self {
+        let lock = |of: Wiring| (of.board, of.channel);
+        match written {
+            Some(written) if found.holds_for(&written) => Self::AsWritten,
+            Some(written) if lock(written) == lock(found) => Self::OtherSwitch,
+            Some(_) | None => Self::OtherLock,
+        }
     }
 }
 
@@ -222,6 +251,7 @@ impl Coverage {
             UNWRITTEN,
             UNLOCKS,
             DOCUMENTS,
+            PROOFS,
             REJECTIONS,
             ALARMS,
         ];
@@ -263,6 +293,10 @@ impl Coverage {
 
     pub(super) fn document(&mut self, refusal: DocumentRefusal) {
         self.saw(document(&refusal));
+    }
+
+    pub(super) fn proof(&mut self, found: Proof) {
+        self.saw(proof(&found));
     }
 
     pub(super) fn rejection(&mut self, of: Rejection) {

@@ -8,7 +8,7 @@ use lockerd::journal::Record;
 use office_protocol::event::{Authority, VisitPurpose};
 use office_protocol::{CompartmentId, Event, EventBody, EventHeader, PassId, PickupCode, Seq, Timestamp};
 
-use super::bench::{Bench, Thing};
+use super::bench::{Bench, Pulsed, Thing};
 use super::office::Office;
 use chronicle::Chronicle;
 use codes::Codes;
@@ -109,7 +109,7 @@ impl Laws {
                 self.codes.right(self.ledger(), authority, consignment.as_ref())?;
                 if matches!(purpose, VisitPurpose::DropOff | VisitPurpose::Placing) {
                     really_empty(*compartment, bench)?;
-                    self.proven(*compartment)?;
+                    self.proven(*compartment, bench)?;
                 }
             }
             EventBody::Started { .. } => {
@@ -119,7 +119,7 @@ impl Laws {
             }
             EventBody::VisitMoved { to, .. } => {
                 really_empty(*to, bench)?;
-                self.proven(*to)?;
+                self.proven(*to, bench)?;
             }
             EventBody::DroppedOff { .. } => self.pass(event.visit, office)?,
             EventBody::UnlockBegun { compartment, .. } => self.pulses.begun(event.seq, *compartment),
@@ -131,10 +131,14 @@ impl Laws {
         Ok(())
     }
 
-    /// Law 4: nothing is put in where nobody has shown which door the lock opens.
-    fn proven(&self, compartment: CompartmentId) -> Lawful {
+    /// Law 4: nothing is put in where nobody has shown which door the lock opens, and it does open that one.
+    fn proven(&self, compartment: CompartmentId, bench: &Bench) -> Lawful {
         hold(4, self.ledger().is_proven(compartment), || {
             format!("compartment {compartment} was offered, but its lock is not proven")
+        })?;
+        let door = bench.opens(compartment);
+        hold(4, door == compartment, || {
+            format!("compartment {compartment} was offered, but its lock opens door {door}")
         })
     }
 
@@ -170,11 +174,12 @@ impl Laws {
         self.pulses.handed_out(unlock, compartment, not_after)
     }
 
-    /// A solenoid was driven: in time, for a cause, and where nothing lies that the visit is not about.
-    pub(super) fn pulsed(&mut self, compartment: CompartmentId, now: u64, bench: &Bench) -> Lawful<Seq> {
-        let unlock = self.pulses.pulsed(compartment, now)?;
+    /// A solenoid was driven: in time, for a cause, behind the right door unless somebody is looking which one that is, and where
+    /// nothing lies that the visit is not about.
+    pub(super) fn pulsed(&mut self, Pulsed { door, meant }: Pulsed, now: u64, bench: &Bench) -> Lawful<Seq> {
+        let unlock = self.pulses.pulsed(meant, now)?;
         let mut visits = self.ledger().visits.values();
-        let visit = visits.find(|visit| visit.compartment == compartment);
+        let visit = visits.find(|visit| visit.compartment == meant);
         let looks = [VisitPurpose::Inspection, VisitPurpose::Proving];
         let looked_into = visit.is_none_or(|visit| looks.contains(&visit.purpose));
         let theirs = |thing: &Thing| match thing {
@@ -184,10 +189,15 @@ impl Laws {
             }
             Thing::Foreign => true,
         };
-        let inside = bench.contents(compartment);
-        let known = looked_into || bench.tainted.contains(&compartment) || inside.iter().all(theirs);
+        let inside = bench.contents(door);
+        let tainted = bench.tainted.contains(&door);
+        let known = looked_into || tainted || inside.iter().all(theirs);
         hold(4, known, || {
-            format!("compartment {compartment} with {inside:?} inside was opened for {visit:?}")
+            format!("compartment {door} with {inside:?} inside was opened for {visit:?}")
+        })?;
+        let right = door == meant || (looked_into && (tainted || inside.is_empty()));
+        hold(4, right, || {
+            format!("door {door} with {inside:?} inside was opened in place of {meant}, for {visit:?}")
         })?;
         Ok(unlock)
     }

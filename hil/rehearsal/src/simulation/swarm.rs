@@ -90,6 +90,7 @@ impl Swarm {
             channels: u8::try_from(dice.between(4, 8)).unwrap_or(4),
             wired: true,
             told: true,
+            crosses: *Dice::new(seed, 11).pick(&[0, 50, 100]).unwrap_or(&0),
         };
         let mut swarm = Self {
             build,
@@ -129,6 +130,7 @@ impl Swarm {
                 channels: 24,
                 wired,
                 told: true,
+                crosses: 0,
             },
             people: vec![(Kind::DropOff, 4), (Kind::Collect, 4), (Kind::Courier, 1)],
             careful: 100,

@@ -24,6 +24,7 @@ use super::swarm::Swarm;
 use super::trace::Trace;
 use crate::disk::SimulatedDisk;
 
+mod hanging;
 mod minute;
 mod running;
 mod striking;
@@ -63,6 +64,7 @@ pub(super) struct World {
     delivered: Vec<u8>,
     chance: Dice,
     fault_dice: Dice,
+    hanging: Dice,
     next_fault: Option<(u64, Fault)>,
     offset_ms: i64,
     trusted: bool,
@@ -113,6 +115,7 @@ impl World {
             delivered: Vec::new(),
             chance: Dice::new(seed, 3),
             fault_dice,
+            hanging: Dice::new(seed, 12),
             next_fault: fault.map(|(wait, fault)| (60_000 + wait, fault)),
             offset_ms: 0,
             trusted: true,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use hardware::Hand;
 use lockerd::cabinet::screen::{Action, Commissioning, DoorWork, Screen, Writing};
+use office_protocol::CompartmentId;
 use office_protocol::event::{Complaint, Size, VisitPurpose, WithdrawReason};
 
 use super::{Move, Sight, is_it_open, pull, say_closed, take_out, unfit};
@@ -125,7 +126,7 @@ impl Courier {
         hands: &mut Vec<Move>,
         dice: &mut Dice,
     ) -> Option<Move> {
-        let door = work.compartment;
+        let door = opened(work, sight);
         if !sight.bench.is_open(door) {
             return Some(say_closed(reminder));
         }
@@ -276,17 +277,19 @@ impl Technician {
             }
             Screen::Opening(_) => Move::Wait,
             Screen::IsDoorOpen(work) => {
-                let (door, open) = (work.compartment, sight.bench.is_open(work.compartment));
+                let door = opened(work, sight);
+                let open = sight.bench.is_open(door);
                 if open && work.purpose == VisitPurpose::Proving {
                     hands.push(Move::Hand(door, Hand::Close, None)); // its sensor will not tell
                 }
                 Move::Tap(Action::DoorIsOpen { open })
             }
             Screen::DoorOpen { work, reminder, .. } => {
-                if !sight.bench.is_open(work.compartment) {
+                let door = opened(work, sight);
+                if !sight.bench.is_open(door) {
                     return Some(say_closed(*reminder));
                 }
-                take_out(work.compartment, hands)
+                take_out(door, hands)
             }
             Screen::WhatIsInside { work } => what_is_inside(work, sight),
             Screen::Done { .. } | Screen::Sorry { .. } | Screen::ScanProblem(_) => Move::Tap(Action::Done),
@@ -311,9 +314,18 @@ impl Technician {
     }
 }
 
+/// The door that the screen names if that stands open, otherwise the one that the lock has opened.
+fn opened(work: &DoorWork, sight: &Sight<'_>) -> CompartmentId {
+    if sight.bench.is_open(work.compartment) {
+        work.compartment
+    } else {
+        sight.bench.opens(work.compartment)
+    }
+}
+
 /// Asked which door has opened: look, and say so.
 fn which_door(work: &DoorWork, sight: &Sight<'_>) -> Move {
-    let compartment = work.compartment;
+    let compartment = sight.bench.opens(work.compartment);
     Move::Tap(if sight.bench.is_open(compartment) {
         Action::OpenedDoor { compartment }
     } else {
@@ -322,7 +334,7 @@ fn which_door(work: &DoorWork, sight: &Sight<'_>) -> Move {
 }
 
 fn what_is_inside(work: &DoorWork, sight: &Sight<'_>) -> Move {
-    let inside = sight.bench.contents(work.compartment);
+    let inside = sight.bench.contents(sight.bench.opens(work.compartment));
     let own = work
         .consignment
         .as_ref()

@@ -188,6 +188,7 @@ impl World {
                     format_args!("event {} {kind} visit {visit} {brief}", event.seq),
                 );
                 self.crowd.happened(&event, code, &mut self.bench);
+                self.hung(&event.body);
             }
         }
         let count = self.laws.events.len() - before;
@@ -341,10 +342,11 @@ impl World {
 
     /// Bytes have come up the line, and perhaps a solenoid was driven.
     pub(super) fn listen(&mut self) -> Lawful {
-        for compartment in self.bench.new_pulses() {
-            let unlock = self.laws.pulsed(compartment, self.now, &self.bench)?;
+        for pulsed in self.bench.new_pulses() {
+            let unlock = self.laws.pulsed(pulsed, self.now, &self.bench)?;
+            let door = pulsed.door;
             self.trace
-                .note(self.now, format_args!("pulse at {compartment} for {unlock}"));
+                .note(self.now, format_args!("pulse at {door} for {unlock}"));
         }
         if let Some(bare) = self.bench.bare() {
             let readings = bare.readings();
@@ -385,6 +387,7 @@ impl World {
             self.disk.kill();
         }
         self.starts += 1;
+        self.bench.start();
         let start = Start(self.chance.number());
         let moment = self.moment();
         let opened = Daemon::open(
