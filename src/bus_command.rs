@@ -10,14 +10,13 @@ mod sniff;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use firmware_protocol::Family;
 use office_protocol::BoardId;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::command_line::{Configured, Failure};
+use crate::command_line::{Configured, Failure, within};
 
 #[derive(Debug, Subcommand)]
 #[command(
@@ -155,14 +154,7 @@ fn addresses(text: &str) -> Result<(u8, u8), String> {
 }
 
 pub(crate) fn run(command: BusCommand) -> Result<ExitCode, Failure> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(71, format!("the system gives no threads: {error}")))?;
-    let outcome = obey(&runtime, command);
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome
+    within(Builder::new_multi_thread(), |runtime| obey(runtime, command))?
 }
 
 fn obey(runtime: &Runtime, command: BusCommand) -> Result<ExitCode, Failure> {

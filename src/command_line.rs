@@ -5,9 +5,11 @@ pub(crate) mod unseen;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use office_protocol::enrolment::Identity;
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -209,14 +211,20 @@ fn say_unproven(settings: &Settings) {
     }
 }
 
-fn serve(settings: Settings) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+/// Works within a runtime that is given up soon after.
+pub(crate) fn within<T>(mut kind: Builder, work: impl FnOnce(&Runtime) -> T) -> Result<T, Failure> {
+    let runtime = kind
         .enable_all()
         .build()
         .map_err(|error| Failure::new(71, format!("the system gives no threads: {error}")))?;
-    let outcome = runtime.block_on(daemon::run(settings));
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    match outcome {
+    let outcome = work(&runtime);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    Ok(outcome)
+}
+
+fn serve(settings: Settings) -> Result<ExitCode, Failure> {
+    let run = |runtime: &Runtime| runtime.block_on(daemon::run(settings));
+    match within(Builder::new_current_thread(), run)? {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => Err(Failure::new(error.exit_code(), error)),
     }

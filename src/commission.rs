@@ -16,12 +16,12 @@ mod walk;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use office_protocol::{BoardId, VerifyingKey};
+use tokio::runtime::Builder;
 
-use crate::command_line::{Configured, Failure};
+use crate::command_line::{Configured, Failure, within};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -100,14 +100,9 @@ fn key(text: &str) -> Result<Box<VerifyingKey>, String> {
 }
 
 pub(crate) fn run(commission: Commission) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(71, format!("the system gives no threads: {error}")))?;
-    let outcome = runtime.block_on(obey(commission));
-    runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome
+    within(Builder::new_multi_thread(), |runtime| {
+        runtime.block_on(obey(commission))
+    })?
 }
 
 async fn obey(commission: Commission) -> Result<ExitCode, Failure> {

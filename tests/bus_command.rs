@@ -1,6 +1,8 @@
 //! `lockerd bus` and `hardware emulate` as programs, against simulated boards on pseudo-terminals.
 #![allow(clippy::unwrap_used)]
 
+mod enrolled;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -8,11 +10,6 @@ use std::time::{Duration, Instant};
 
 use firmware_protocol::{Board, Channel, Family};
 use hardware::{BoardSettings, Grain, Hand, Line, Port, SimulatedBoard, Terminal};
-use office_protocol::document::{Staff, StaffMember};
-use office_protocol::enrolment::Bundle;
-use office_protocol::event::StaffRole;
-use office_protocol::sealed::OpeningKey;
-use office_protocol::{CabinetId, Digest, KeySet, OfficeKey, Purpose, Signed, SigningKey, Timestamp};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -183,76 +180,15 @@ async fn sniff_writes_down_what_others_say() {
     assert_eq!(answer["bytes"], "02 00 35 FE 7F 03 01 03 BB");
 }
 
-/// An enrolled cabinet with one WKLY board of four locks, and a technician and a courier whose PIN is 246810.
+/// An enrolled cabinet with one WKLY board of four locks, a technician and a courier.
 fn cabinet(directory: &Path, port: &Path) -> PathBuf {
-    let id: CabinetId = "PORT-7".parse().unwrap();
-    let (root, office) = (
-        SigningKey::from_secret(&[1; 32]),
-        SigningKey::from_secret(&[2; 32]),
-    );
-    let keys = KeySet {
-        version: 1,
-        keys: vec![OfficeKey {
-            key: office.verifying_key(),
-            purposes: vec![
-                Purpose::Document,
-                Purpose::Pass,
-                Purpose::Command,
-                Purpose::Position,
-            ],
-        }],
-        sealing: vec![OpeningKey::from_secret(&[9; 32]).unwrap().sealing_key().clone()],
-    };
-    let keys = Signed::new(&root, Purpose::KeySet, &id, serde_json::to_vec(&keys).unwrap());
-    let bundle = Bundle {
-        cabinet: id.clone(),
-        root: root.verifying_key(),
-        keys: String::from_utf8(keys.to_file()).unwrap(),
-        ca: String::new(),
-        certificate: String::new(),
-        key: None,
-    };
-    let secrets = directory.join("secrets");
-    lockerd::secrets::identity(&secrets).unwrap();
-    let given = directory.join("bundle.json");
-    std::fs::write(&given, serde_json::to_vec(&bundle).unwrap()).unwrap();
-    lockerd::secrets::enrol(&secrets, &given).unwrap();
-    let pin = {
-        use argon2::password_hash::PasswordHasher;
-        let cheap = argon2::Params::new(8, 1, 1, None).unwrap();
-        let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
-        argon
-            .hash_password_with_salt(b"246810", b"salt-for-tests")
-            .unwrap()
-            .to_string()
-    };
-    let member = |name: &str, role| StaffMember {
-        id: name.parse().unwrap(),
-        roles: vec![role],
-        badge: Some(Digest::of(format!("badge {name}").as_bytes())),
-        pin: pin.clone(),
-        expires: Timestamp::from_millis(4_000_000_000_000),
-    };
-    let staff = Staff {
-        version: 1,
-        members: vec![
-            member("li", StaffRole::Technician),
-            member("wang", StaffRole::Courier),
-        ],
-    };
-    let staff = Signed::new(
-        &office,
-        Purpose::Document,
-        &id,
-        serde_json::to_vec(&staff).unwrap(),
-    );
-    std::fs::create_dir_all(directory.join("data/documents")).unwrap();
-    std::fs::write(directory.join("data/documents/staff.document"), staff.to_file()).unwrap();
+    let (secrets, data) = (enrolled::enrol(directory), directory.join("data"));
+    enrolled::name_staff(&data);
     let mut settings = format!(
         "[cabinet]\nsecrets = {secrets:?}\n[journal]\ndirectory = {:?}\n[office]\nhost = \"127.0.0.1\"\nport = 1883\ntls = false\n\
          [clock]\ntrust = \"always\"\n[[lock-port]]\nname = \"locks\"\npath = {port:?}\nfamily = \"wkly\"\n\
          [[board]]\nid = 1\nport = \"locks\"\naddress = 0\nchannels = 4\n",
-        directory.join("data"),
+        data,
     );
     for lock in 1..=4 {
         settings += &format!("[[compartment]]\nid = {lock}\nboard = 1\nchannel = {lock}\nsize = \"small\"\n");
@@ -288,9 +224,9 @@ async fn send_opens_for_a_technician_and_the_journal_knows_before_the_lock() {
     );
 
     for (credentials, why) in [
-        ("badge wang\n246810\n", "only a technician"),
-        ("badge li\n000000\n", "PIN is wrong"),
-        ("nobody\n246810\n", "no staff's badge"),
+        ("BADGE-C\n4711\n", "only a technician"),
+        ("BADGE-T\n000000\n", "PIN is wrong"),
+        ("nobody\n4711\n", "no staff's badge"),
         ("", "no badge or pass"),
     ] {
         let refused = bus(&["send", "--config", config_text, "unlock", "2"], credentials).await;
@@ -316,7 +252,7 @@ async fn send_opens_for_a_technician_and_the_journal_knows_before_the_lock() {
         "2",
         "--empty",
     ];
-    let opening = bus(&asked, "badge li\n246810\n");
+    let opening = bus(&asked, "BADGE-T\n4711\n");
     let closing = async {
         let end = Instant::now() + LIMIT;
         let channel = Channel::new(2).unwrap();

@@ -1,6 +1,9 @@
 //! The bus master against simulated boards, in memory with virtual time.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+#[path = "lock_bus_rig/reports.rs"]
+mod reports;
+
 use std::time::{Duration, Instant};
 
 use firmware_protocol::{Board, Channel, Family, Polarity};
@@ -194,23 +197,11 @@ impl Rig {
 
     /// What was reported of unlocks, doors (number, open, first) and the rest, since the last look.
     fn outcomes(&self) -> Vec<(u64, UnlockOutcome)> {
-        let outcome = |report: &Input| match report {
-            Input::UnlockAnswered { unlock, outcome } => Some((unlock.0, *outcome)),
-            _ => None,
-        };
-        self.reports.iter().filter_map(outcome).collect()
+        reports::outcomes(&self.reports)
     }
 
     fn doors(&self) -> Vec<(u16, bool, bool)> {
-        let door = |report: &Input| match report {
-            Input::DoorRead {
-                compartment,
-                open,
-                first,
-            } => Some((compartment.0, *open, *first)),
-            _ => None,
-        };
-        self.reports.iter().filter_map(door).collect()
+        reports::doors(&self.reports)
     }
 
     fn boards(&self) -> Vec<(u16, bool)> {

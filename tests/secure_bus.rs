@@ -25,23 +25,30 @@ fn key(seed: u8) -> Key {
     Key::new([seed; 32])
 }
 
-/// Two boards of eight locks; compartments 1 to 8 and 9 to 16.
-fn layout(port: &str) -> Layout {
-    let port = BusPort {
-        name: port.parse().unwrap(),
+fn port(name: &str) -> BusPort {
+    BusPort {
+        name: name.parse().unwrap(),
         family: FAMILY,
         baud: BAUD,
         echo: false,
-    };
-    let board = |number: u8| BusBoard {
+    }
+}
+
+fn placed(port: &BusPort, number: u8) -> BusBoard {
+    BusBoard {
         id: BoardId(number.into()),
         port: port.name.clone(),
         address: Board(number),
         channels: 8,
         supply: Supply(1),
         pulse_ms: None,
-    };
-    let boards = [board(1), board(2)];
+    }
+}
+
+/// Two boards of eight locks; compartments 1 to 8 and 9 to 16.
+fn layout(name: &str) -> Layout {
+    let port = port(name);
+    let boards = [placed(&port, 1), placed(&port, 2)];
     let lock = |board: u8, channel: Channel| BusLock {
         compartment: CompartmentId(u16::from(board - 1) * 8 + u16::from(channel.number())),
         board: BoardId(board.into()),
@@ -170,22 +177,9 @@ async fn sessions_are_set_up_doors_are_read_and_opened() {
 
 #[test]
 fn more_boards_than_a_line_has_sessions_for_are_refused() {
-    let port = BusPort {
-        name: "locks".parse().unwrap(),
-        family: FAMILY,
-        baud: BAUD,
-        echo: false,
-    };
-    let board = |number: u8| BusBoard {
-        id: BoardId(number.into()),
-        port: port.name.clone(),
-        address: Board(number),
-        channels: 1,
-        supply: Supply(1),
-        pulse_ms: None,
-    };
+    let port = port("locks");
     let layout = |count: u8| {
-        let boards: Vec<BusBoard> = (1..=count).map(board).collect();
+        let boards: Vec<BusBoard> = (1..=count).map(|number| placed(&port, number)).collect();
         Layout::new(vec![port.clone()], &boards, &[]).map(|_| ())
     };
     assert_eq!(layout(32), Ok(()));

@@ -187,6 +187,20 @@ fn no_simulated_board_opens_while_boards_are_looked_for() {
     }
 }
 
+/// A port of WKLY boards at 9600 baud of which these do not answer, or nobody does.
+fn searched(path: std::path::PathBuf, silent: Vec<Board>) -> elsewhere::Line {
+    elsewhere::Line {
+        family: Family::Wkly,
+        device: PortSettings {
+            path,
+            baud: 9_600,
+            rs485: false,
+        },
+        deserted: silent.is_empty(),
+        silent,
+    }
+}
+
 /// Who answers at another speed than the settings say, as which families.
 async fn found(family: Family, directory: std::path::PathBuf) -> (Family, Vec<Family>, u32, u32) {
     let address = family.profile().boards.0.max(2);
@@ -196,16 +210,7 @@ async fn found(family: Family, directory: std::path::PathBuf) -> (Family, Vec<Fa
     let speed = if family == Family::Winnsen { 2_400 } else { 57_600 };
     let simulated = Line::new(vec![board], speed, Grain::Bytes, 1).heeding_speed();
     let port = Port::spawn(simulated, &path).unwrap();
-    let line = elsewhere::Line {
-        family: Family::Wkly,
-        device: PortSettings {
-            path,
-            baud: 9_600,
-            rs485: false,
-        },
-        silent: vec![Board(address)],
-        deserted: false,
-    };
+    let line = searched(path, vec![Board(address)]);
     let steps = line.steps();
     let mut hunt = Hunt::new(line, Duration::from_millis(60), Duration::from_secs(60));
     for step in &steps {
@@ -245,16 +250,7 @@ async fn a_search_ends_when_its_time_is_over() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("nobody");
     let _port = Port::spawn(Line::new(Vec::new(), 9_600, Grain::Bytes, 1), &path).unwrap();
-    let line = elsewhere::Line {
-        family: Family::Wkly,
-        device: PortSettings {
-            path,
-            baud: 9_600,
-            rs485: false,
-        },
-        silent: Vec::new(),
-        deserted: true,
-    };
+    let line = searched(path, Vec::new());
     let steps = line.steps();
     let asked: usize = steps.iter().map(|step| step.addresses.len()).sum();
     assert_eq!(

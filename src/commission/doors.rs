@@ -21,16 +21,16 @@ pub(super) async fn ask_locks(walk: &Walk, board: &NewBoard, terminal: &mut Term
     if walk.yes {
         return Ok(most);
     }
-    loop {
-        terminal.say(
+    terminal
+        .ask(
             &json!({ "ask": "locks", "board": id, "most": most }),
             &format!("接了几把锁？ How many locks are wired to board {id}? [1 to {most}]"),
-        )?;
-        match terminal.line().await?.parse() {
-            Ok(locks) if (1..=most).contains(&locks) => return Ok(locks),
-            Ok(_) | Err(_) => terminal.note(&format!("answer a number from 1 to {most}"))?,
-        }
-    }
+            |line| {
+                let locks = line.parse().ok().filter(|locks| (1..=most).contains(locks));
+                locks.ok_or_else(|| format!("answer a number from 1 to {most}"))
+            },
+        )
+        .await
 }
 
 /// How large they are.
@@ -49,19 +49,15 @@ pub(super) async fn ask_sizes(
         let problem = format!("say how large doors {first} to {last} are: --size \"{first}-{last} small\"");
         return Err(Failure::new(64, problem));
     }
-    loop {
-        terminal.say(
+    terminal
+        .ask(
             &json!({ "ask": "sizes", "first": first, "last": last }),
             &format!(
                 "格口多大？ How large are doors {first} to {last}? [small, medium or large for all; or as {first} small, {last} large]"
             ),
-        )?;
-        let line = terminal.line().await?;
-        match sizes::parse(&line).and_then(|said| said.of(doors)) {
-            Ok(sizes) => return Ok(sizes),
-            Err(problem) => terminal.note(&problem)?,
-        }
-    }
+            |line| sizes::parse(line)?.of(doors),
+        )
+        .await
 }
 
 /// Which of them can be reached from a wheelchair. Of those that nobody has spoken of nothing is promised.
@@ -79,17 +75,13 @@ pub(super) async fn ask_reach(
     if walk.yes {
         return Ok(BTreeSet::new());
     }
-    loop {
-        terminal.say(
+    terminal
+        .ask(
             &json!({ "ask": "unreachable", "first": first, "last": last }),
             &format!(
                 "坐轮椅够不到哪些格口？ Which of doors {first} to {last} cannot be reached from a wheelchair? [as {first}, {last}; none; or all]"
             ),
-        )?;
-        let line = terminal.line().await?;
-        match reach::parse(&line).and_then(|said| said.leaves(doors)) {
-            Ok(reachable) => return Ok(reachable),
-            Err(problem) => terminal.note(&problem)?,
-        }
-    }
+            |line| reach::parse(line)?.leaves(doors),
+        )
+        .await
 }

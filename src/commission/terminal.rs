@@ -59,6 +59,22 @@ impl Terminal {
         Ok(())
     }
 
+    /// Asks until what is typed can be taken; says why it cannot.
+    pub(super) async fn ask<T>(
+        &mut self,
+        object: &Value,
+        words: &str,
+        take: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        loop {
+            self.say(object, words)?;
+            match take(&self.line().await?) {
+                Ok(taken) => return Ok(taken),
+                Err(problem) => self.note(&problem)?,
+            }
+        }
+    }
+
     /// The next line; an error when there will be none.
     pub(super) async fn line(&mut self) -> Result<String, Failure> {
         self.lines.recv().await.ok_or_else(|| {

@@ -2,6 +2,8 @@
 //! door it was.
 #![allow(clippy::unwrap_used)]
 
+#[path = "../enrolled/mod.rs"]
+mod enrolled;
 mod renewed;
 mod search;
 mod typed;
@@ -11,17 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use argon2::password_hash::PasswordHasher;
 use firmware_protocol::{Board, Channel, Family};
 use hardware::{BoardSettings, Grain, Hand, Line, Port, SimulatedBoard};
-use lockerd::documents;
-use lockerd::journal::RealDisk;
 use lockerd::settings::Settings;
-use office_protocol::document::{DocumentName, Staff, StaffMember};
-use office_protocol::enrolment::Bundle;
-use office_protocol::event::{Size, StaffRole};
-use office_protocol::sealed::OpeningKey;
-use office_protocol::{CabinetId, Digest, KeySet, OfficeKey, Purpose, Signed, SigningKey, Timestamp};
+use office_protocol::event::Size;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
@@ -46,33 +41,7 @@ async fn run(arguments: &[&str], config: &Path) -> Output {
 
 /// An enrolled cabinet whose settings know a port and nothing else.
 fn cabinet(directory: &Path, port: &Path) -> PathBuf {
-    let id: CabinetId = "PORT-7".parse().unwrap();
-    let (root, office) = (
-        SigningKey::from_secret(&[1; 32]),
-        SigningKey::from_secret(&[2; 32]),
-    );
-    let keys = KeySet {
-        version: 1,
-        keys: vec![OfficeKey {
-            key: office.verifying_key(),
-            purposes: vec![Purpose::Document, Purpose::Position],
-        }],
-        sealing: vec![OpeningKey::from_secret(&[9; 32]).unwrap().sealing_key().clone()],
-    };
-    let keys = Signed::new(&root, Purpose::KeySet, &id, serde_json::to_vec(&keys).unwrap());
-    let bundle = Bundle {
-        cabinet: id,
-        root: root.verifying_key(),
-        keys: String::from_utf8(keys.to_file()).unwrap(),
-        ca: String::new(),
-        certificate: String::new(),
-        key: None,
-    };
-    let secrets = directory.join("secrets");
-    lockerd::secrets::identity(&secrets).unwrap();
-    let given = directory.join("bundle.json");
-    std::fs::write(&given, serde_json::to_vec(&bundle).unwrap()).unwrap();
-    lockerd::secrets::enrol(&secrets, &given).unwrap();
+    let secrets = enrolled::enrol(directory);
     let settings = format!(
         "# The cabinet at the gate\n[cabinet]\nsecrets = {secrets:?}\n[journal]\ndirectory = {:?}\n[office]\nhost = \"127.0.0.1\"\n\
          port = 1883\ntls = false\n[clock]\ntrust = \"always\" # a GPS receiver\n[[lock-port]]\nname = \"locks\"\npath = {port:?}\n\
@@ -280,37 +249,6 @@ async fn boards_wiring_and_polarity_are_found_written_and_signed() {
     assert_eq!(port.view().await.unwrap().pulses, 8, "one pulse for each proof");
 }
 
-/// Puts the office's list of staff where the cabinet keeps it: a technician and a courier, each with a badge and the PIN 4711.
-fn name_staff(directory: &Path) {
-    let cheap = argon2::Params::new(8, 1, 1, None).unwrap();
-    let argon = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
-    let pin = argon.hash_password_with_salt(b"4711", b"salt-for-tests").unwrap();
-    let member = |id: &str, role, badge: &str| StaffMember {
-        id: id.parse().unwrap(),
-        roles: vec![role],
-        badge: Some(Digest::of(badge.as_bytes())),
-        pin: pin.to_string(),
-        expires: Timestamp::from_millis(4_000_000_000_000),
-    };
-    let staff = Staff {
-        version: 1,
-        members: vec![
-            member("T-1", StaffRole::Technician, "BADGE-T"),
-            member("C-1", StaffRole::Courier, "BADGE-C"),
-        ],
-    };
-    let office = SigningKey::from_secret(&[2; 32]);
-    let id = "PORT-7".parse().unwrap();
-    let signed = Signed::new(
-        &office,
-        Purpose::Document,
-        &id,
-        serde_json::to_vec(&staff).unwrap(),
-    );
-    let disk = RealDisk::open(&directory.join("data/documents")).unwrap();
-    documents::store(&disk, DocumentName::Staff, &signed).unwrap();
-}
-
 /// Types all of this at once.
 async fn typed(arguments: &[&str], config: &Path, lines: &str) -> Output {
     let mut command = lockerd(arguments, config);
@@ -333,7 +271,7 @@ async fn a_badge_and_a_pin_let_a_technician_in_who_answers_plain_questions() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("locks");
     let config = cabinet(directory.path(), &path);
-    name_staff(directory.path());
+    enrolled::name_staff(&directory.path().join("data"));
     let board = SimulatedBoard::new(BoardSettings::new(Family::Wkly, Board(0), LOCKS), 1);
     let baud = Family::Wkly.profile().baud.unwrap_or(9600);
     let port = Port::spawn(Line::new(vec![board], baud, Grain::Bytes, 1), &path).unwrap();

@@ -14,7 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::search::{line, with_board};
-use crate::{LIMIT, cabinet, name_staff};
+use crate::{LIMIT, cabinet, enrolled};
 
 /// A program at a terminal of its own, as a person sees it.
 struct Seen {
@@ -116,7 +116,7 @@ async fn a_pin_is_not_shown_and_afterwards_everything_is_again() {
     let path = directory.path().join("locks");
     let config = cabinet(directory.path(), &path);
     with_board(&config, 0);
-    name_staff(directory.path());
+    enrolled::name_staff(&directory.path().join("data"));
     let _port = line(&[(Family::Wkly, 0)], 9_600, &path);
     for arguments in [&["commission", "--no-scan"][..], &["bus", "send", "unlock", "1"]] {
         let mut seen = Seen::start(arguments, &config);

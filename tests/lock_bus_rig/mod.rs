@@ -1,6 +1,8 @@
 //! The bus master and simulated boards of any family, in memory with virtual time.
 #![allow(dead_code, clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+mod reports;
+
 use std::time::Duration;
 
 use firmware_protocol::secure::{Key, Keys};
@@ -198,23 +200,11 @@ impl Rig {
     }
 
     pub(crate) fn outcomes(&self) -> Vec<(u64, UnlockOutcome)> {
-        let outcome = |report: &Input| match report {
-            Input::UnlockAnswered { unlock, outcome } => Some((unlock.0, *outcome)),
-            _ => None,
-        };
-        self.reports.iter().filter_map(outcome).collect()
+        reports::outcomes(&self.reports)
     }
 
     pub(crate) fn doors(&self) -> Vec<(u16, bool, bool)> {
-        let door = |report: &Input| match report {
-            Input::DoorRead {
-                compartment,
-                open,
-                first,
-            } => Some((compartment.0, *open, *first)),
-            _ => None,
-        };
-        self.reports.iter().filter_map(door).collect()
+        reports::doors(&self.reports)
     }
 
     pub(crate) fn shared(&self) -> Vec<(u16, String, u8)> {

@@ -31,7 +31,7 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use command::{Arguments, kept_seeds, run as command};
-pub use coverage::{Coverage, NEVER};
+pub use coverage::{Coverage, EXCUSED};
 pub use fleet::{Arguments as FleetArguments, run as fleet};
 pub use guessing::{Arguments as GuessingArguments, run as guessing};
 pub use replay::{Arguments as ReplayArguments, ReplayError, Replayed, replay, run as replay_command};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tracing::subscriber::NoSubscriber;
 
-use super::{Coverage, NEVER, Report, processor_seconds, run as live, run_twice};
+use super::{Coverage, EXCUSED, Report, processor_seconds, run as live, run_twice};
 
 /// Live through many seeds of one cabinet's life, and check the laws at every step
 #[derive(Debug, clap::Args)]
@@ -119,7 +119,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             "never seen, without an excuse: {}",
             summary.inexcusably_never_seen.join(", ")
         );
-        eprintln!("let more seeds run, teach the simulation to do it, or say in NEVER why it cannot happen");
+        eprintln!("let more seeds run, teach the simulation to do it, or say in EXCUSED why it need not");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -204,7 +204,7 @@ fn print(summary: &Summary, reports: &[Report]) {
     }
     if reports.len() > 1 {
         for what in &summary.never_seen {
-            let excuse = NEVER.iter().find(|(never, _)| never == what);
+            let excuse = EXCUSED.iter().find(|(excused, _)| excused == what);
             let excuse = excuse.map_or("no excuse", |(_, excuse)| *excuse);
             println!("    never {what} ({excuse})");
         }

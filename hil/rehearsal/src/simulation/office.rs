@@ -186,10 +186,11 @@ impl Office {
                 consignment: format!("L-{}", dice.between(1, 12)).parse().ok()?,
             },
         };
-        let issued = if dice.percent(10) {
-            now.plus_millis(-40_000)
-        } else {
-            now
+        let issued = match dice.below(100) {
+            0..10 => now.plus_millis(-40_000),
+            // The office's clock is ahead.
+            10..14 => now.plus_millis(7_200_000),
+            _ => now,
         };
         self.command(action, start, issued)
     }
