@@ -225,7 +225,7 @@ impl Cabinet {
             }
             Input::PowerChanged { mains } => self.power_changed(mains),
             Input::LinkChanged { online } => self.online = online,
-            Input::Acknowledged { seq } => self.start_holds(seq),
+            Input::Acknowledged { tip } => self.start_holds(tip.seq),
             Input::ForgerySeen => self.raise(Alarm::Forgery, None),
             Input::CommandReceived(signed) => self.command_received(&signed),
             Input::DocumentReceived { name, signed } => self.document_received(name, signed),

@@ -82,9 +82,10 @@ pub struct Engine {
     documents: Arc<dyn Disk>,
     id: CabinetId,
     keep_days: u32,
-    acknowledged: Seq,
-    /// Up to where it is kept that the office has the journal.
-    kept: Seq,
+    /// The last event that the office has.
+    acknowledged: Tip,
+    /// The last of which it is kept that the office has it.
+    kept: Tip,
     /// When that may be written again.
     keep_at: Monotonic,
     room: journal::Space,
@@ -142,8 +143,8 @@ impl Engine {
             journal,
             documents: disks.documents,
             keep_days: run.keep_days,
-            acknowledged: Seq::ZERO,
-            kept: reported.map_or(Seq::ZERO, |tip| tip.seq),
+            acknowledged: Tip::NONE,
+            kept: reported.unwrap_or(Tip::NONE),
             keep_at: Monotonic::default(),
             room: journal::Space::Plenty,
             space: Space::Plenty,
@@ -157,8 +158,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]: nothing of this input may be acted on, and nothing more may be decided.
     pub fn step(&mut self, moment: &Moment, input: Input) -> Result<Vec<Effect>, EngineError> {
-        if let Input::Acknowledged { seq } = &input {
-            self.acknowledged = *seq;
+        if let Input::Acknowledged { tip } = &input {
+            self.acknowledged = *tip;
         }
         let step = self.cabinet.handle(moment, input);
         // A document is whole on the disk before the event that says so: a start that asks for this version finds it.
@@ -206,7 +207,7 @@ impl Engine {
     }
 
     fn has_to_keep(&self) -> bool {
-        self.acknowledged != Seq::ZERO && self.acknowledged != self.kept
+        self.acknowledged != Tip::NONE && self.acknowledged != self.kept
     }
 
     /// Keeps how far the office has the journal, if that has changed, and not too often: flash wears out.
@@ -214,14 +215,10 @@ impl Engine {
         if !self.has_to_keep() || now < self.keep_at {
             return;
         }
-        let seq = self.acknowledged;
+        let tip = self.acknowledged;
         self.keep_at = now.plus_millis(KEEP_EVERY_MS);
-        let Ok(Some(record)) = self.reader().record_at(seq.0) else {
-            return; // let go already, or not readable: what is kept is right, if not new
-        };
-        let hash = Digest::of(&record.event);
-        match reported::keep(&*self.documents, &self.id, Tip { seq, hash }) {
-            Ok(()) => self.kept = seq,
+        match reported::keep(&*self.documents, &self.id, tip) {
+            Ok(()) => self.kept = tip,
             Err(error) => tracing::warn!(%error, "how far the office has the journal could not be kept"),
         }
     }
@@ -275,7 +272,7 @@ impl Engine {
     fn trim(&mut self, moment: &Moment, keep_days: u32) {
         match self
             .journal
-            .trim(self.acknowledged.0, moment.wall.as_millis(), keep_days)
+            .trim(self.acknowledged.seq.0, moment.wall.as_millis(), keep_days)
         {
             Ok(0) => {}
             Ok(removed) => tracing::info!(removed, "journal segments acknowledged and let go"),

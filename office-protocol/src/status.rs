@@ -14,6 +14,14 @@ pub struct Tip {
     pub hash: Digest,
 }
 
+impl Tip {
+    /// Of a journal that holds nothing.
+    pub const NONE: Self = Self {
+        seq: Seq::ZERO,
+        hash: Digest::ZERO,
+    };
+}
+
 /// Whether the cabinet is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -37,15 +45,17 @@ pub struct Status {
     pub nonce: u64,
     /// The daemon's version.
     pub version: String,
-    /// Newest first: the tip of the journal, then the events 1, 2, 4, 8, … before it, down to the oldest kept. The office answers
-    /// with the newest that it has, so a fork or a restored disk shows by itself. Empty when offline.
+    /// Newest first: the tip of the journal, then events ever further before it, the oldest kept last ([`locator_seqs`]). The office
+    /// answers with the newest that it has, so a fork or a restored disk shows by itself. Empty when offline.
     #[serde(default)]
     pub locator: Vec<Tip>,
 }
 
-/// Which sequence numbers a locator names for a journal that keeps `oldest..=tip`: newest first, spacing doubled.
+/// Which sequence numbers a locator names for a journal that keeps `oldest..=tip`: newest first, spacing doubled, the oldest
+/// last. The one that is from 2ⁿ to 2ⁿ⁺¹ before the tip is a multiple of 2ⁿ, so that the next locators name it again.
 pub fn locator_seqs(oldest: Seq, tip: Seq) -> impl Iterator<Item = Seq> {
-    let back = std::iter::once(0).chain((0..63).map(|power| 1_u64 << power));
-    back.map_while(move |back| tip.0.checked_sub(back).map(Seq))
-        .take_while(move |seq| *seq >= oldest && seq.0 > 0)
+    let before = (0..63).map_while(move |power| Some(((tip.0 >> power).checked_sub(1)?) << power));
+    let newer = std::iter::once(tip).chain(before.map(Seq));
+    let oldest_kept = (oldest > Seq::ZERO && oldest <= tip).then_some(oldest);
+    newer.take_while(move |seq| *seq > oldest).chain(oldest_kept)
 }

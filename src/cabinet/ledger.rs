@@ -171,10 +171,7 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
-            tip: Tip {
-                seq: Seq::ZERO,
-                hash: Digest::ZERO,
-            },
+            tip: Tip::NONE,
             start: Start(0),
             identity: None,
             floor: Timestamp::default(),

@@ -7,7 +7,7 @@ use office_protocol::document::DocumentName;
 use office_protocol::event::{Damage, KeyOrigin, TamperSource, Wiring};
 use office_protocol::state::BoardRefusal;
 use office_protocol::{
-    BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, StaffId, Start, Timestamp,
+    BoardId, CompartmentId, KeyId, PortName, Reply, SealedPart, Seq, Signed, StaffId, Start, Timestamp, Tip,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -236,8 +236,8 @@ pub enum Input {
     },
     /// The office's database has committed everything up to here.
     Acknowledged {
-        /// The position.
-        seq: Seq,
+        /// The last of those events.
+        tip: Tip,
     },
     /// A message of the office that its signature does not fit; already dropped.
     ForgerySeen,

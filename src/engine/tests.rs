@@ -169,8 +169,8 @@ fn a_journal_that_was_let_go_in_part_and_has_no_checkpoint_starts_with_every_com
     while engine.reader().first_seq().unwrap() == 1 {
         now += 1;
         engine.step(&moment(now), door(now % 2 == 0)).unwrap();
-        let seq = engine.cabinet().ledger().tip.seq;
-        engine.step(&moment(now), Input::Acknowledged { seq }).unwrap();
+        let tip = engine.cabinet().ledger().tip;
+        engine.step(&moment(now), Input::Acknowledged { tip }).unwrap();
         engine.keep_house(&moment(now)).unwrap();
     }
     let first = engine.reader().first_seq().unwrap();

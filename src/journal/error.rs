@@ -57,8 +57,11 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    pub(super) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
-        let doing = doing.into();
-        move |source| Self::Io { doing, source }
+    /// The text is made only when something failed.
+    pub(super) fn io(doing: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            doing: doing(),
+            source,
+        }
     }
 }

@@ -55,20 +55,19 @@ impl Journal {
             if error.kind() == io::ErrorKind::WouldBlock {
                 return JournalError::Locked { place: disk.place() };
             }
-            JournalError::io(format!("locking the journal in {}", disk.place()))(error)
+            JournalError::io(|| format!("locking the journal in {}", disk.place()))(error)
         })?;
-        let listing = segments::list(&*disk).map_err(JournalError::io(format!(
-            "listing the journal's files in {}",
-            disk.place()
-        )))?;
+        let listing = segments::list(&*disk).map_err(JournalError::io(|| {
+            format!("listing the journal's files in {}", disk.place())
+        }))?;
         for name in &listing.unfinished {
             disk.remove(name)
-                .map_err(JournalError::io(format!("removing the unfinished {name}")))?;
+                .map_err(JournalError::io(|| format!("removing the unfinished {name}")))?;
         }
         if !listing.unfinished.is_empty() {
             // Else a crash could bring back the old file under a name that is used again.
             disk.sync_directory()
-                .map_err(JournalError::io("syncing the journal's directory"))?;
+                .map_err(JournalError::io(|| "syncing the journal's directory".into()))?;
         }
         let mut opening = Opening {
             checkpoint: None,
@@ -122,7 +121,7 @@ impl Opening {
         for index in base..names.len() {
             let name = names[index];
             let limit = names.get(index + 1).map(|next| next.first_seq);
-            let reading = || JournalError::io(format!("reading {}", name.file_name()));
+            let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
             let file = self.disk.open(&name.file_name(), false).map_err(reading())?;
             let read =
                 segments::read_segment(file, name, headers[index].as_ref(), limit).map_err(reading())?;
@@ -155,7 +154,7 @@ impl Opening {
         name: SegmentName,
         header: &mut Option<Header>,
     ) -> Result<Option<Vec<u8>>, JournalError> {
-        let reading = || JournalError::io(format!("reading {}", name.file_name()));
+        let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
         let file = self.disk.open(&name.file_name(), false).map_err(reading())?;
         match segments::read_checkpoint(&*file).map_err(reading())? {
             Ok((read, checkpoint)) if belongs(&read, name) => {
@@ -223,7 +222,7 @@ impl Opening {
             if source.kind() == io::ErrorKind::StorageFull {
                 JournalError::Full
             } else {
-                JournalError::io(format!("writing {}", name.file_name()))(source)
+                JournalError::io(|| format!("writing {}", name.file_name()))(source)
             }
         })?;
         if let Some(last) = self.segments.last() {

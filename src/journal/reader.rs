@@ -152,7 +152,7 @@ impl JournalReader {
         let Some(newest) = self.segments()?.last().copied() else {
             return Ok(0);
         };
-        let reading = || JournalError::io(format!("reading {}", newest.file_name()));
+        let reading = || JournalError::io(|| format!("reading {}", newest.file_name()));
         let file = self.disk.open(&newest.file_name(), false).map_err(reading())?;
         let header = segments::read_header(&*file).map_err(reading())?.ok();
         let read = segments::read_segment(file, newest, header.as_ref(), None).map_err(reading())?;
@@ -226,10 +226,9 @@ impl JournalReader {
         match &self.shared {
             Some(shared) => Ok(shared.segments()),
             None => Ok(segments::list(&*self.disk)
-                .map_err(JournalError::io(format!(
-                    "listing the journal's files in {}",
-                    self.disk.place()
-                )))?
+                .map_err(JournalError::io(|| {
+                    format!("listing the journal's files in {}", self.disk.place())
+                }))?
                 .segments),
         }
     }
@@ -256,7 +255,7 @@ impl JournalReader {
         next: Option<SegmentName>,
         seq: u64,
     ) -> Result<Option<Place>, JournalError> {
-        let reading = || JournalError::io(format!("reading {}", name.file_name()));
+        let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
         let file = match self.disk.open(&name.file_name(), false) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -296,7 +295,8 @@ impl JournalReader {
         if place.next.is_some_and(|next| place.expected >= next.first_seq) {
             return self.go_on(place);
         }
-        let reading = || JournalError::io(format!("reading {}", place.name.file_name()));
+        let name = place.name;
+        let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
         let before = place.cursor.offset();
         if let Found::Record(placed) = place.cursor.next().map_err(reading())? {
             return self.accept(place, placed, before);

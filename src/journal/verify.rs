@@ -80,10 +80,9 @@ enum Before {
 /// [`JournalError::Io`], [`JournalError::Version`].
 pub fn verify(disk: &dyn Disk) -> Result<Verification, JournalError> {
     let names = segments::list(disk)
-        .map_err(JournalError::io(format!(
-            "listing the journal's files in {}",
-            disk.place()
-        )))?
+        .map_err(JournalError::io(|| {
+            format!("listing the journal's files in {}", disk.place())
+        }))?
         .segments;
     let mut verification = Verification::default();
     let mut before = Before::Beginning;
@@ -117,7 +116,7 @@ struct Read {
 
 /// Reads one segment; none when the daemon removed it meanwhile.
 fn read(disk: &dyn Disk, name: SegmentName, limit: Option<u64>) -> Result<Option<Read>, JournalError> {
-    let reading = || JournalError::io(format!("reading {}", name.file_name()));
+    let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
     let mut looks = 0;
     loop {
         let file = match disk.open(&name.file_name(), false) {

@@ -65,7 +65,7 @@ impl Preparer {
     pub fn prepare(&self) -> Result<usize, JournalError> {
         self.0
             .prepare()
-            .map_err(JournalError::io("preparing a blank journal segment"))
+            .map_err(JournalError::io(|| "preparing a blank journal segment".into()))
     }
 }
 
@@ -108,7 +108,7 @@ impl Journal {
                 .and_then(|()| file.sync());
             written.map_err(|source| {
                 self.poisoned = true;
-                JournalError::io(format!("appending to {}", self.active.name.file_name()))(source)
+                JournalError::io(|| format!("appending to {}", self.active.name.file_name()))(source)
             })?;
             self.active.offset += self.buffer.len() as u64;
             self.last_seq += group.len() as u64;
@@ -177,7 +177,7 @@ impl Journal {
                 return JournalError::Full;
             }
             self.poisoned = true;
-            JournalError::io(format!("beginning {}", name.file_name()))(source)
+            JournalError::io(|| format!("beginning {}", name.file_name()))(source)
         })?;
         self.shared.add(name);
         let old = std::mem::replace(&mut self.active, next);
@@ -213,7 +213,7 @@ impl Journal {
         let free = self
             .disk
             .free_bytes()
-            .map_err(JournalError::io("asking for the disk's free space"))?;
+            .map_err(JournalError::io(|| "asking for the disk's free space".into()))?;
         let ready = self.blanks.ready() as u64 * self.options.segment_bytes;
         Ok(Space::judge(
             free,
@@ -254,7 +254,7 @@ impl Journal {
             if keep_days > 0 && ended.saturating_add(keep_ms) > now_wall_ms {
                 break;
             }
-            let doing = || JournalError::io(format!("removing {}", old.file_name()));
+            let doing = || JournalError::io(|| format!("removing {}", old.file_name()));
             self.disk.remove(&old.file_name()).map_err(doing())?;
             // One by one, so that a crash cannot leave a hole.
             self.disk.sync_directory().map_err(doing())?;
@@ -269,7 +269,7 @@ impl Journal {
         let mut found = 0;
         for (index, name) in segments.iter().enumerate().rev() {
             if !self.verified.contains(&name.id) {
-                let reading = || JournalError::io(format!("reading {}", name.file_name()));
+                let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
                 let file = self.disk.open(&name.file_name(), false).map_err(reading())?;
                 match segments::read_checkpoint(&*file).map_err(reading())? {
                     Ok((header, _)) if belongs(&header, *name) => self.verified.insert(name.id),
@@ -286,7 +286,7 @@ impl Journal {
     }
 
     fn header(&self, name: SegmentName) -> Result<Option<format::Header>, JournalError> {
-        let reading = || JournalError::io(format!("reading {}", name.file_name()));
+        let reading = || JournalError::io(|| format!("reading {}", name.file_name()));
         let file = self.disk.open(&name.file_name(), false).map_err(reading())?;
         Ok(segments::read_header(&*file).map_err(reading())?.ok())
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use office_protocol::document::DocumentName;
-use office_protocol::{Seq, Signed};
+use office_protocol::{Signed, Tip};
 
 use crate::cabinet::vocabulary::Input;
 
@@ -15,7 +15,7 @@ const FORGERIES_MAX: u32 = 16;
 #[derive(Default)]
 pub(super) struct Inbox {
     online: Option<bool>,
-    acknowledged: Option<Seq>,
+    acknowledged: Option<Tip>,
     documents: BTreeMap<DocumentName, Signed>,
     commands: VecDeque<Signed>,
     forgeries: u32,
@@ -26,8 +26,8 @@ impl Inbox {
         self.online = Some(online);
     }
 
-    pub(super) fn acknowledged(&mut self, seq: Seq) {
-        self.acknowledged = Some(seq);
+    pub(super) fn acknowledged(&mut self, tip: Tip) {
+        self.acknowledged = Some(tip);
     }
 
     pub(super) fn document(&mut self, name: DocumentName, signed: Signed) {
@@ -59,8 +59,8 @@ impl Inbox {
         if let Some(online) = self.online.take() {
             return Some(Input::LinkChanged { online });
         }
-        if let Some(seq) = self.acknowledged.take() {
-            return Some(Input::Acknowledged { seq });
+        if let Some(tip) = self.acknowledged.take() {
+            return Some(Input::Acknowledged { tip });
         }
         if let Some((name, signed)) = self.documents.pop_first() {
             return Some(Input::DocumentReceived { name, signed });

@@ -21,12 +21,6 @@ const NONCE_CONNECTION_BITS: u32 = 24;
 /// Topic, properties and framing around a payload.
 const PACKET_OVERHEAD: usize = 1_024;
 
-/// Before the first event.
-const NOTHING: Tip = Tip {
-    seq: Seq::ZERO,
-    hash: Digest::ZERO,
-};
-
 /// See the module.
 pub struct Sync {
     identity: Identity,
@@ -41,6 +35,8 @@ pub struct Sync {
     in_flight: BTreeMap<u64, Seq>,
     /// What the next event to send goes on after.
     before: Tip,
+    /// What the last status named: most of it is named again, and is not looked for again.
+    named: Vec<Tip>,
     /// The last number of a hole that was passed: those are not under way.
     hole_end: Seq,
     asked: Monotonic,
@@ -67,7 +63,8 @@ impl Sync {
             nonce: 0,
             message: 0,
             in_flight: BTreeMap::new(),
-            before: NOTHING,
+            before: Tip::NONE,
+            named: Vec::new(),
             hole_end: Seq::ZERO,
             asked: Monotonic::default(),
             ask_at: None,
@@ -227,12 +224,21 @@ impl Sync {
         )));
     }
 
-    fn locator(&self, journal: &mut dyn JournalView) -> Vec<Tip> {
+    fn locator(&mut self, journal: &mut dyn JournalView) -> Vec<Tip> {
         let oldest = journal.oldest();
-        let tip = |seq| journal.hash_at(seq).map(|hash| Tip { seq, hash });
-        status::locator_seqs(oldest, self.view.tip)
+        let tip = |seq| {
+            let named = self.named.iter().find(|named| named.seq == seq).copied();
+            named.or_else(|| {
+                Some(Tip {
+                    seq,
+                    hash: journal.hash_at(seq)?,
+                })
+            })
+        };
+        self.named = status::locator_seqs(oldest, self.view.tip)
             .filter_map(tip)
-            .collect()
+            .collect();
+        self.named.clone()
     }
 
     fn status(&self, presence: Presence, nonce: u64, locator: Vec<Tip>) -> Signed {
@@ -324,7 +330,7 @@ impl Sync {
         }
         if self.view.confirmed != Some(seq) {
             self.view.confirmed = Some(seq);
-            out.push(Output::Acknowledged { seq });
+            out.push(Output::Acknowledged { tip });
         }
     }
 

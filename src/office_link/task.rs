@@ -239,7 +239,7 @@ impl<J: JournalView, C: Fn() -> Monotonic> Link<J, C> {
                 };
                 self.publish(Topic::Event, signed, tracked);
             }
-            Output::Acknowledged { seq } => self.inbox.acknowledged(seq),
+            Output::Acknowledged { tip } => self.inbox.acknowledged(tip),
             Output::ForgerySeen => self.inbox.forgery(),
             Output::Reconnect => self.give_up("the broker acknowledges nothing"),
         }

@@ -1,6 +1,6 @@
 //! The words of [`Sync`](super::Sync): who speaks, the bounds, what comes in, what goes out, how it stands.
 
-use office_protocol::{CabinetId, KeySet, Seq, Signed, Start};
+use office_protocol::{CabinetId, KeySet, Seq, Signed, Start, Tip};
 
 /// The bounds.
 #[derive(Debug, Clone, Copy)]
@@ -90,8 +90,8 @@ pub enum Output {
     },
     /// The office's database holds everything up to here. Lower than before when the office went back.
     Acknowledged {
-        /// The position.
-        seq: Seq,
+        /// The last of those events.
+        tip: Tip,
     },
     /// A position that the office did not sign.
     ForgerySeen,

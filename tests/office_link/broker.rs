@@ -341,7 +341,7 @@ async fn survives_a_broker_killed_in_the_middle(
         "the same bytes in the same order"
     );
     cabinet
-        .input(|input| matches!(input, Input::Acknowledged { seq } if *seq == Seq(5_000)))
+        .input(|input| matches!(input, Input::Acknowledged { tip } if tip.seq == Seq(5_000)))
         .await;
     cabinet.stop.send_replace(true);
     soon(&mut cabinet.task).await.unwrap();

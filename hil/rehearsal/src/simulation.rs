@@ -120,7 +120,7 @@ fn live(seed: u64, keep: bool) -> Report {
 }
 
 /// An ordinary day of one cabinet, with or without the bytes of its lock bus.
-fn day(seed: u64, wired: bool) -> Report {
+pub fn day(seed: u64, wired: bool) -> Report {
     let mut world = World::new(seed, Swarm::ordinary(wired), false);
     let outcome = world.begin().and_then(|()| world.run_until(24 * 60 * MINUTE));
     report(world, seed, outcome)

@@ -148,8 +148,8 @@ fn as_the_disk_fills_index_acknowledged_segments_drop_offs_and_diagnostics_go_in
     for round in 0..600 {
         cabinet.door(1 + round % 2, round % 4 < 2, false);
     }
-    let acknowledged = cabinet.engine.cabinet().ledger().tip.seq;
-    cabinet.input(Input::Acknowledged { seq: acknowledged });
+    let tip = cabinet.engine.cabinet().ledger().tip;
+    cabinet.input(Input::Acknowledged { tip });
     let history = cabinet.segments();
     assert!(history > 3, "{history} segments");
 

@@ -152,8 +152,10 @@ impl World {
                     // The broker takes everything, whatever it does with it.
                     self.give(office_link::Input::MessageAcknowledged { message });
                 }
-                Output::Acknowledged { seq } => {
-                    let there = self.database.knowledge.find(seq, self.journal.hash(seq.0));
+                Output::Acknowledged {
+                    tip: Tip { seq, hash },
+                } => {
+                    let there = self.database.knowledge.find(seq, hash);
                     assert!(
                         seq == Seq::ZERO || there.is_some(),
                         "{seq} was acknowledged and is not here"

@@ -347,7 +347,7 @@ fn a_status_is_answered_with_the_newest_event_in_common() {
     );
     assert_eq!(
         at(hub.handle(3, online(Start(8), 1, &journal)).position),
-        Some((0, 14))
+        Some((0, 16))
     );
 }
 

@@ -154,7 +154,7 @@ fn one_step(bench: &mut Bench, dice: &mut impl Rng, codes: &mut Vec<String>, dig
             bench.wait(wait);
         }
         36 => bench.input(Input::Acknowledged {
-            seq: bench.cabinet.ledger().tip.seq,
+            tip: bench.cabinet.ledger().tip,
         }),
         37 => {
             bench.input(Input::BoardLost { board: BoardId(1) });

@@ -72,7 +72,7 @@ fn what_is_overdue_is_recalled_and_its_code_works_until_then() {
     let mut bench = Bench::new();
     let code = bench.place("PERMIT-1");
     bench.input(Input::Acknowledged {
-        seq: bench.cabinet.ledger().tip.seq,
+        tip: bench.cabinet.ledger().tip,
     });
     assert_eq!(bench.happened("hold-started"), 1);
     bench.admit("wang");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lockerd::journal::{JournalReader, Options, RealDisk};
-use office_protocol::{Digest, Seq, Tip};
+use office_protocol::{Seq, Tip};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -60,10 +60,7 @@ pub(super) fn many(
     let journal = directory.join("journal");
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     let mut row = Row::new("a process killed (-9) at any moment, on this machine's disk");
-    let mut promised = Tip {
-        seq: Seq::ZERO,
-        hash: Digest::ZERO,
-    };
+    let mut promised = Tip::NONE;
     for start in 1..=kills {
         let wait = Duration::from_micros(dice.next_u64() % LIFE_MAX_US);
         let killed = killed_after(directory, start, wait)?;

@@ -147,8 +147,8 @@ impl<'a> Life<'a> {
 
     /// The office has everything so far: old segments may go.
     pub(super) fn reported(&mut self) -> Result<(), Ended> {
-        let seq = self.ledger().tip.seq;
-        self.input(Input::Acknowledged { seq })
+        let tip = self.ledger().tip;
+        self.input(Input::Acknowledged { tip })
     }
 
     /// What the daemon does in the background once a minute.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lockerd::engine::EngineError;
 use lockerd::journal::Options;
-use office_protocol::{Digest, Seq, Tip};
+use office_protocol::Tip;
 
 use super::check;
 use super::life::{Ended, Life, disks};
@@ -25,11 +25,6 @@ const SLOW_MS: u64 = 5_000;
 
 /// Where the documents lie.
 const DOCUMENTS: &str = "documents";
-
-const NOTHING: Tip = Tip {
-    seq: Seq::ZERO,
-    hash: Digest::ZERO,
-};
 
 /// How the first stop comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +99,7 @@ fn trial(world: &World, seed: u64) -> Trial<'_> {
         world,
         disk,
         reported: seed % 2 == 1,
-        promised: NOTHING,
+        promised: Tip::NONE,
         starts: 0,
     }
 }

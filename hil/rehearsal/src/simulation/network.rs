@@ -409,8 +409,8 @@ impl Network {
                     }
                 }
                 (SyncOutput::PublishStatus(_) | SyncOutput::PublishEvents { .. }, None) => {}
-                (SyncOutput::Acknowledged { seq }, _) => heard.push(Heard {
-                    input: vocabulary::Input::Acknowledged { seq },
+                (SyncOutput::Acknowledged { tip }, _) => heard.push(Heard {
+                    input: vocabulary::Input::Acknowledged { tip },
                     forged,
                 }),
                 (SyncOutput::ForgerySeen, _) => heard.push(Heard {

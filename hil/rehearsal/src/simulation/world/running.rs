@@ -44,8 +44,8 @@ impl World {
     /// From the network; what the cabinet said there, and what the office stored, is looked at as well.
     pub(super) fn hear(&mut self, heard: Vec<Heard>) -> Lawful {
         for heard in heard {
-            if let Input::Acknowledged { seq } = &heard.input {
-                self.network.hub.really_has(*seq)?;
+            if let Input::Acknowledged { tip } = &heard.input {
+                self.network.hub.really_has(tip.seq)?;
             }
             self.take(heard);
         }
