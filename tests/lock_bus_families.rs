@@ -399,6 +399,7 @@ fn a_bitmap_shorter_than_the_configured_locks_is_refused() {
         rig.lines[0] = line(family, &[smaller]);
         rig.run(20_000);
         assert_eq!(rig.doors(), [], "{}", family.name());
+        assert_eq!(rig.shared(), [], "{}", family.name());
         assert_eq!(
             rig.master.view().boards[0].life,
             Life::Quarantined,

@@ -286,14 +286,34 @@ impl Wire {
         again.then_some(exchange.board)
     }
 
-    /// What came to an exchange that was given up, and whether it begins as an answer would.
+    /// What came to an exchange that was given up, and whether it begins as an answer would but is no frame. A whole one is one board's,
+    /// however often it says so: an exception, or fewer locks than the settings have.
     pub(super) fn rubbish(&mut self, exchange: &Exchange) -> (Frame, bool) {
         if self.profile.protected {
             return (exchange.rubbish, false); // sealed frames never repeat
         }
         let head = &exchange.rubbish[..exchange.rubbish.len().min(2)];
         let scan = self.codec.scan_answer(head, Some(&exchange.request), false);
-        (exchange.rubbish, !head.is_empty() && scan == Scan::Incomplete)
+        let begun = !head.is_empty() && scan == Scan::Incomplete;
+        (
+            exchange.rubbish,
+            begun && !self.is_whole(&exchange.rubbish, exchange.request),
+        )
+    }
+
+    /// Whether this is one frame to the last byte, told of however many locks.
+    fn is_whole(&mut self, bytes: &[u8], request: Request) -> bool {
+        let of = |groups: u8| Request {
+            command: Command::ReadAll { channels: groups * 8 },
+            ..request
+        };
+        let sizes = (1..=self.profile.channels_max.div_ceil(8)).map(of).map(Some);
+        [None].into_iter().chain(sizes).any(|expecting| {
+            match self.codec.scan_answer(bytes, expecting.as_ref(), true) {
+                Scan::Frame { length, .. } | Scan::Foreign { length } => length == bytes.len(),
+                Scan::Incomplete | Scan::Noise | Scan::Rubbish { .. } => false,
+            }
+        })
     }
 
     /// Stops letting late bytes out once the line is quiet, or after long enough.

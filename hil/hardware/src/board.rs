@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::mechanics::{Hand, Lock};
+use crate::quirk;
 use crate::secure::Secured;
 
 mod settings;
@@ -22,6 +23,15 @@ const OWED_MAX: usize = 8;
 /// How long a board waits after one pulse before the next when it opens all.
 const SWEEP_PAUSE: Duration = Duration::from_millis(50);
 
+/// What it will say.
+#[derive(Clone, Debug)]
+pub(crate) enum Owed {
+    /// What its codec makes of this, then.
+    Answer(Request, UnlockResult),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
 /// One simulated board.
 #[derive(Clone, Debug)]
 pub struct SimulatedBoard {
@@ -30,8 +40,9 @@ pub struct SimulatedBoard {
     /// What a board of the secure family has besides.
     pub(crate) secured: Option<Secured>,
     heard: Accumulator,
+    pub(crate) heard_raw: quirk::Heard,
     locks: Vec<Lock>,
-    owed: VecDeque<(Duration, Request, UnlockResult)>,
+    owed: VecDeque<(Duration, Owed)>,
     /// Door changes not yet reported, while reports are on.
     unreported: u64,
     sensed_open: u64,
@@ -66,6 +77,7 @@ impl SimulatedBoard {
             codec: settings.family.codec(),
             secured: None,
             heard: Accumulator::new(),
+            heard_raw: quirk::Heard::default(),
             locks: locks.collect(),
             owed: VecDeque::new(),
             unreported: 0,
@@ -120,6 +132,10 @@ impl SimulatedBoard {
     pub fn hear(&mut self, bytes: &[u8], now: Duration) {
         self.advance(now);
         if now < self.deaf_until {
+            self.hear_silence();
+            return;
+        }
+        if self.is_quirky(bytes, now) {
             self.heard.clear();
             return;
         }
@@ -153,6 +169,7 @@ impl SimulatedBoard {
         self.deaf_until = now + down;
         self.owed.clear();
         self.heard = Accumulator::new();
+        self.heard_raw.clear();
         self.restart();
         self.unreported = 0;
         self.sweep = None;
@@ -166,6 +183,7 @@ impl SimulatedBoard {
     /// The line was silent for longer than a frame may pause.
     pub fn hear_silence(&mut self) {
         self.heard.clear();
+        self.heard_raw.clear();
     }
 
     /// A person does something at one compartment; says whether it worked.
@@ -214,14 +232,19 @@ impl SimulatedBoard {
     /// Appends the next thing that it says by now, if any; one frame at a time.
     pub fn say(&mut self, now: Duration, said: &mut Vec<u8>) -> bool {
         self.advance(now);
-        let answer = if self.owed.front().is_some_and(|(at, ..)| *at <= now) {
-            let Some((_, request, result)) = self.owed.pop_front() else {
-                return false;
-            };
-            Answer {
-                board: request.board,
-                sequence: request.sequence,
-                content: self.content(request.command, result),
+        let mut frame = Frame::new();
+        let answer = if self.owed.front().is_some_and(|(at, _)| *at <= now) {
+            match self.owed.pop_front() {
+                Some((_, Owed::Answer(request, result))) => Some(Answer {
+                    board: request.board,
+                    sequence: request.sequence,
+                    content: self.content(request.command, result),
+                }),
+                Some((_, Owed::Bytes(bytes))) => {
+                    frame.extend(&bytes);
+                    None
+                }
+                None => return false,
             }
         } else if self.unreported != 0 {
             let Some(channel) = Channel::new(self.unreported.trailing_zeros() as u8 + 1) else {
@@ -232,16 +255,16 @@ impl SimulatedBoard {
                 channel,
                 door: self.door(channel),
             };
-            Answer {
+            Some(Answer {
                 board: self.settings.address,
                 sequence: 0,
                 content,
-            }
+            })
         } else {
             return false;
         };
-        let mut frame = Frame::new();
-        if self.silent || self.codec.encode_answer(&answer, &mut frame).is_err() {
+        let encoded = answer.is_none_or(|answer| self.codec.encode_answer(&answer, &mut frame).is_ok());
+        if self.silent || !encoded {
             return false;
         }
         let start = said.len();
@@ -283,10 +306,16 @@ impl SimulatedBoard {
                 self.settings.reply
             }
         };
-        if self.owed.len() < OWED_MAX && self.answers(request.command) {
-            let at = now + takes + self.late;
-            let after = self.owed.back().map_or(at, |(last, ..)| at.max(*last));
-            self.owed.push_back((after, request, result));
+        if self.answers(request.command) {
+            self.owe(now + takes, Owed::Answer(request, result));
+        }
+    }
+
+    pub(crate) fn owe(&mut self, at: Duration, owed: Owed) {
+        if self.owed.len() < OWED_MAX {
+            let at = at + self.late;
+            let after = self.owed.back().map_or(at, |(last, _)| at.max(*last));
+            self.owed.push_back((after, owed));
         }
     }
 
@@ -300,7 +329,7 @@ impl SimulatedBoard {
             }
     }
 
-    fn drive(&mut self, channel: Channel, now: Duration) {
+    pub(crate) fn drive(&mut self, channel: Channel, now: Duration) {
         if self.locks.iter().any(|lock| lock.driven(now)) {
             self.overlaps += 1;
         }
@@ -344,7 +373,7 @@ impl SimulatedBoard {
         self.lock(channel).map_or(DoorReading::Unknown, Lock::sensed)
     }
 
-    fn doors(&self) -> DoorMap {
+    pub(crate) fn doors(&self) -> DoorMap {
         let mut doors = DoorMap::default();
         for channel in Channel::all(self.settings.channels) {
             doors.set(channel, self.door(channel));

@@ -34,7 +34,8 @@
 //! # Adding a family
 //!
 //! Add it to `firmware-protocol`: boards here speak through its codec and behave as its profile says (whether and
-//! when an unlock is answered, what is told beside doors), so there is nothing to do.
+//! when an unlock is answered, what is told beside doors), so there is nothing to do. What real boards were seen to do otherwise is a
+//! [`Quirk`], written down byte for byte.
 //!
 //! # Deliberately absent
 //!
@@ -47,6 +48,7 @@ mod line;
 mod mechanics;
 mod pace;
 mod port;
+mod quirk;
 mod scanner;
 mod secure;
 pub mod speed;
@@ -59,6 +61,7 @@ pub use line::{Line, LineFault, LineInput, LineView};
 pub use mechanics::{Defect, Hand, Lock};
 pub use pace::{Grain, Pace};
 pub use port::{Device, Ended, Port};
+pub use quirk::Quirk;
 pub use scanner::{Ending, GM65_ACKNOWLEDGEMENT, GM65_TRIGGER, ScannerInput, SimulatedScanner};
 pub use terminal::{PortMode, Terminal, Timer};
 pub use typed::{typed, typed_after_an_alias};

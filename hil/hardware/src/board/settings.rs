@@ -5,6 +5,7 @@ use std::time::Duration;
 use firmware_protocol::{Board, Channel, Family};
 
 use crate::mechanics::Defect;
+use crate::quirk::Quirk;
 
 /// What a board is.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,8 @@ pub struct BoardSettings {
     pub reports: bool,
     /// Which locks have the other kind of switch (bit 0 is channel 1).
     pub inverted: u64,
+    /// What it says otherwise than most of its family.
+    pub quirk: Option<Quirk>,
 }
 
 impl BoardSettings {
@@ -47,6 +50,7 @@ impl BoardSettings {
             cool_down: Duration::ZERO,
             reports: false,
             inverted: 0,
+            quirk: None,
         }
     }
 }
