@@ -1,10 +1,13 @@
-//! Somebody at the lock bus's cable: twelve attacks against the secure family, and the same against a vendor's.
+//! Somebody at the lock bus's cable: twelve attacks against the secure family, a thirteenth while a board gets another key, and the same
+//! against a vendor's.
 //!
 //! The bus master, the codecs and the boards are the real ones, in memory with virtual time. The attacker hears everything, can
 //! send to either end, alter and hold back what passes, and cut a board's power. What counts is a pulse that nobody ordered: on
-//! another lock, once more than ordered, or later than an order is good for.
+//! another lock, once more than ordered, or later than an order is good for; a key on the board that the cabinet has not kept; and a
+//! cabinet that cannot open its doors any more when the attacker has gone.
 
 mod moves;
+mod rotation;
 mod scene;
 
 use std::process::ExitCode;
@@ -13,7 +16,7 @@ use firmware_protocol::Family;
 
 use scene::Scene;
 
-/// Let somebody at the lock bus's cable try twelve attacks, and print which doors open
+/// Let somebody at the lock bus's cable try twelve attacks and one more, and print which doors open
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The vendor's family to compare with
@@ -48,11 +51,14 @@ pub enum Attack {
     Babbling,
     /// Commands in clear are put between the sealed ones.
     ClearFrames,
+    /// A board's key is being replaced, and what both ends say for that is meddled with, frame by frame. (Where there are no keys, what is
+    /// said to open a door.)
+    Rotation,
 }
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Replay,
         Self::Reflection,
         Self::Downgrade,
@@ -65,6 +71,7 @@ impl Attack {
         Self::Reboot,
         Self::Babbling,
         Self::ClearFrames,
+        Self::Rotation,
     ];
 
     /// In a few words.
@@ -83,6 +90,7 @@ impl Attack {
             Self::Reboot => "counter reset by reboot",
             Self::Babbling => "babbling",
             Self::ClearFrames => "clear frames in a session",
+            Self::Rotation => "during key replacement",
         }
     }
 }
@@ -92,6 +100,8 @@ impl Attack {
 pub struct Outcome {
     /// Pulses that nobody had ordered.
     pub opened: u32,
+    /// How often the board had a key that the cabinet had not kept.
+    pub installed: u32,
     /// Frames that the attacker sent.
     pub sent: u32,
     /// Whether the cabinet opens doors again when the attacker has gone.
@@ -124,7 +134,7 @@ pub fn command(arguments: &Arguments) -> ExitCode {
     let mut held = true;
     for attack in Attack::ALL {
         let ours = run(attack, secure);
-        held &= ours.opened == 0 && ours.serves;
+        held &= ours.opened == 0 && ours.installed == 0 && ours.serves;
         println!(
             "{:<26}{:<34}{}",
             attack.name(),
@@ -153,6 +163,11 @@ fn told(outcome: Outcome) -> String {
         1 => "1 door opened".to_owned(),
         count => format!("{count} times a door opened"),
     };
+    let key = if outcome.installed == 0 {
+        ""
+    } else {
+        ", a key installed"
+    };
     let after = if outcome.serves { "" } else { ", no service after" };
-    format!("{doors} by {} frames{after}", outcome.sent)
+    format!("{doors} by {} frames{key}{after}", outcome.sent)
 }

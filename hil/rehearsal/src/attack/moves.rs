@@ -7,6 +7,7 @@ use firmware_protocol::{AnyCodec, Channel, Codec, Command, Family, Frame, Reques
 use rand_core::Rng;
 
 use super::Attack;
+use super::rotation;
 use super::scene::{BOARD, CHANNELS, Scene, Way};
 
 /// How many frames are guessed or shouted at line rate: some five seconds.
@@ -34,6 +35,7 @@ pub(super) fn make(attack: Attack, scene: &mut Scene) {
         Attack::Reboot => reboot(scene),
         Attack::Babbling => babble(scene),
         Attack::ClearFrames => speak_clearly(scene),
+        Attack::Rotation => rotation::meddle(scene),
     }
 }
 

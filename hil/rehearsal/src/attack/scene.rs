@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use firmware_protocol::secure::{Key, Keys};
+use firmware_protocol::secure::{Key, KeyId, Keys};
 use firmware_protocol::{Board, Channel, Family, Frame, Polarity};
 use hardware::{BoardFault, BoardSettings, Grain, Hand, Line, LineInput, SimulatedBoard};
 use lockerd::boards::Work;
@@ -12,7 +12,7 @@ use lockerd::boards::master::{BusAction, BusInput, BusMaster, BusSettings};
 use lockerd::cabinet::vocabulary::{Input, Monotonic, UnlockOutcome};
 use office_protocol::{BoardId, CompartmentId, Seq};
 use rand_chacha::ChaCha8Rng;
-use rand_core::SeedableRng;
+use rand_core::{Rng, SeedableRng};
 
 /// The board under attack.
 pub(super) const BOARD: Board = Board(1);
@@ -20,6 +20,8 @@ pub(super) const BOARD: Board = Board(1);
 pub(super) const CHANNELS: u8 = 8;
 /// How long an order is good for, and a frame that somebody holds back: 2 s, and the time on the wire.
 const GOOD_FOR_MS: u64 = 2_100;
+/// Half of all locks have the other kind of switch.
+const INVERTED: u64 = 0b0101_0101;
 
 /// Which way bytes go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,14 @@ pub(super) struct Scene {
     /// The controller's last frame with a pulse in it.
     pub(super) unlock: Vec<u8>,
     pub(super) tap: Option<Tap>,
+    /// The board's keys as the cabinet has kept them.
+    pub(super) keys: Keys,
+    /// All that it has ever kept.
+    known: Vec<KeyId>,
+    /// Whether something that the cabinet does has stopped working for good.
+    pub(super) broken: bool,
+    /// What has come back to who asks while the daemon is stopped.
+    by_hand: Option<Vec<Vec<u8>>>,
     master: BusMaster,
     line: Line,
     now: u64,
@@ -55,6 +65,7 @@ pub(super) struct Scene {
     answered: Vec<UnlockOutcome>,
     pulses: Vec<u32>,
     opened: u32,
+    installed: u32,
     sent: u32,
     seq: u64,
 }
@@ -77,14 +88,13 @@ impl Scene {
         } else {
             9_600
         };
-        let mut settings = BoardSettings::new(family, BOARD, CHANNELS);
-        // Half of all locks have the other kind of switch.
-        settings.inverted = 0b0101_0101;
+        let settings = BoardSettings {
+            inverted: INVERTED,
+            ..BoardSettings::new(family, BOARD, CHANNELS)
+        };
+        let keys = Keys::in_force(key());
         let label = Key::new(*b"only the label of this board....");
-        let board = SimulatedBoard::new(settings, 1).secured(label, *b"ATTACKED", Keys::in_force(key()));
-        let layout = layout(family, baud, settings.inverted);
-        let mut master = BusMaster::new(layout, BusSettings::default());
-        master.give_keys([0xD1; 32], &BTreeMap::from([(BoardId(1), Keys::in_force(key()))]));
+        let board = SimulatedBoard::new(settings, 1).secured(label, *b"ATTACKED", keys.clone());
         let mut scene = Self {
             family,
             dice: ChaCha8Rng::seed_from_u64(12),
@@ -93,19 +103,22 @@ impl Scene {
             up: Vec::new(),
             unlock: Vec::new(),
             tap: None,
-            master,
+            broken: false,
+            known: vec![key().id()],
+            by_hand: None,
+            master: master(family, baud, [0xD1; 32], &keys),
+            keys,
             line: Line::new(vec![board], baud, Grain::Frames, 1),
             now: 1_000,
             orders: Vec::new(),
             answered: Vec::new(),
             pulses: vec![0; usize::from(CHANNELS)],
             opened: 0,
+            installed: 0,
             sent: 0,
             seq: 0,
         };
-        scene.tell(BusInput::Opened(PortIndex(0)));
-        let watched = [1, 2].map(CompartmentId).to_vec();
-        scene.tell(BusInput::Work(&Work::Watch(watched)));
+        scene.watch();
         scene.run(1_000);
         assert!(scene.serve(1), "before the attacker comes the cabinet works");
         scene
@@ -116,9 +129,11 @@ impl Scene {
         self.tap = None;
         // Long enough to find a board again that was thought lost.
         self.run(40_000);
-        let serves = self.serve(3);
+        let serves = self.serve(3) && !self.broken;
+        self.judge_key();
         super::Outcome {
             opened: self.opened,
+            installed: self.installed,
             sent: self.sent,
             serves,
         }
@@ -151,6 +166,62 @@ impl Scene {
             done: false,
         });
         self.tell(BusInput::Work(&work));
+    }
+
+    fn watch(&mut self) {
+        self.tell(BusInput::Opened(PortIndex(0)));
+        let watched = [1, 2].map(CompartmentId).to_vec();
+        self.tell(BusInput::Work(&Work::Watch(watched)));
+    }
+
+    /// The daemon is stopped, for somebody who asks by hand with these dice.
+    pub(super) fn stop(&mut self) -> [u8; 32] {
+        self.tell(BusInput::Lost(PortIndex(0)));
+        self.by_hand = Some(Vec::new());
+        self.draw()
+    }
+
+    /// The daemon is started again, with the keys that are kept.
+    pub(super) fn start(&mut self) {
+        self.judge_key();
+        self.by_hand = None;
+        let dice = self.draw();
+        self.master = master(self.family, self.baud, dice, &self.keys);
+        self.watch();
+    }
+
+    fn draw(&mut self) -> [u8; 32] {
+        let mut dice = [0; 32];
+        self.dice.fill_bytes(&mut dice);
+        dice
+    }
+
+    /// What comes back to this, by hand; waits so long.
+    pub(super) fn ask(&mut self, frame: &[u8], patience_ms: u64) -> Vec<Vec<u8>> {
+        self.send(frame);
+        for _ in 0..patience_ms {
+            if self.by_hand.as_ref().is_some_and(|heard| !heard.is_empty()) {
+                break;
+            }
+            self.run(1);
+        }
+        self.by_hand.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The cabinet keeps these keys.
+    pub(super) fn keep(&mut self, keys: Keys) {
+        let ids = [&keys.current, &keys.next].map(|key| key.as_ref().map(Key::id));
+        self.known.extend(ids.into_iter().flatten());
+        self.keys = keys;
+    }
+
+    /// A key that is in force on the board, and that the cabinet has never kept, is somebody else's.
+    fn judge_key(&mut self) {
+        let keys = self.line.board(BOARD).and_then(SimulatedBoard::keys);
+        let strange = |key: &Key| !self.known.contains(&key.id());
+        if keys.and_then(|keys| keys.current.as_ref()).is_none_or(strange) {
+            self.installed += 1;
+        }
     }
 
     /// The attacker sends this to the boards, and waits until it has passed and was answered.
@@ -239,6 +310,11 @@ impl Scene {
         if unlocks {
             self.unlock = frame.to_vec();
         }
+        self.send(frame);
+    }
+
+    /// The cabinet sends this.
+    fn send(&mut self, frame: &[u8]) {
         self.down.push(frame.to_vec());
         for frame in self.tapped(Way::Down, frame) {
             self.carry(&frame);
@@ -248,7 +324,10 @@ impl Scene {
     fn heard(&mut self, said: &[u8]) {
         self.up.push(said.to_vec());
         for frame in self.tapped(Way::Up, said) {
-            self.tell(BusInput::Received(PortIndex(0), &frame));
+            match &mut self.by_hand {
+                Some(heard) => heard.push(frame),
+                None => self.tell(BusInput::Received(PortIndex(0), &frame)),
+            }
         }
     }
 
@@ -289,7 +368,13 @@ impl Scene {
     }
 }
 
-fn layout(family: Family, baud: u32, inverted: u64) -> Layout {
+fn master(family: Family, baud: u32, dice: [u8; 32], keys: &Keys) -> BusMaster {
+    let mut master = BusMaster::new(layout(family, baud), BusSettings::default());
+    master.give_keys(dice, &BTreeMap::from([(BoardId(1), keys.clone())]));
+    master
+}
+
+fn layout(family: Family, baud: u32) -> Layout {
     let port = BusPort {
         name: "locks".parse().expect("a port's name"),
         family,
@@ -308,7 +393,7 @@ fn layout(family: Family, baud: u32, inverted: u64) -> Layout {
         compartment: CompartmentId(channel.number().into()),
         board: BoardId(1),
         channel,
-        polarity: if inverted & channel.bit() == 0 {
+        polarity: if INVERTED & channel.bit() == 0 {
             Polarity::AsDocumented
         } else {
             Polarity::Inverted
