@@ -23,7 +23,8 @@ use crate::command_line::{Configured, Failure, within};
     after_help = "To play a board in front of somebody else's controller: `hardware emulate --help` (from this workspace)."
 )]
 pub(crate) enum BusCommand {
-    /// Looks for boards: asks every address of the families at their speeds, with reads only. Exit code 1 if there are none
+    /// Looks for boards: asks every address of the families at their speeds, with reads only; greets secure boards without a key, which
+    /// tells that they are there. Exit code 1 if there are none
     Scan(Scan),
     /// Writes down what is said on a line, decoded, with the time of each frame; sends nothing
     Sniff(Sniff),
@@ -42,7 +43,7 @@ struct Line {
     /// The serial port
     #[arg(long, value_name = "PATH")]
     port: PathBuf,
-    /// Only this family of boards; may be repeated. Left out: all whose boards need no key
+    /// Only this family of boards; may be repeated. Left out: all to look for, all that need no key to listen to
     #[arg(long = "family", value_name = "NAME", value_parser = family)]
     families: Vec<Family>,
     /// The port switches the direction of an RS-485 line itself
@@ -54,12 +55,13 @@ struct Line {
 }
 
 impl Line {
-    fn families(&self) -> Vec<Family> {
-        if !self.families.is_empty() {
-            return self.families.clone();
+    /// Those that were named, otherwise all of these.
+    fn families(&self, all: impl Iterator<Item = Family>) -> Vec<Family> {
+        if self.families.is_empty() {
+            all.collect()
+        } else {
+            self.families.clone()
         }
-        let open = Family::ALL.iter().filter(|family| !family.profile().protected);
-        open.copied().collect()
     }
 }
 

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use firmware_protocol::secure::{Keys, Refusal, Secure, Serial};
 use firmware_protocol::{
     Answer, AnyCodec, Board, Channel, Codec, Command, Content, Family, Frame, Profile, Request,
 };
 
 use super::probe::{Heard, PortGone, Probe};
+
+/// No chance: who has no key has nothing to lose by a nonce that others know.
+const GREETING: [u8; 32] = [0; 32];
 
 /// What asks whether somebody is there. One door is asked for where that is possible: its answer's length does not depend on the
 /// board's size, and it never equals the question, which an adapter may echo.
@@ -63,6 +67,18 @@ pub const fn request(board: Board, command: Command) -> Request {
     }
 }
 
+/// What greets a secure board without a key. Each address is always greeted in the same bytes, so that it is known beforehand what boards
+/// of other families make of them.
+#[must_use]
+pub fn keyless(board: Board) -> AnyCodec {
+    let mut codec = Family::LockerdSecure.codec();
+    if let Some(Secure { controller, .. }) = codec.secure() {
+        controller.shuffle(GREETING);
+        controller.meet(board, Keys::default());
+    }
+    codec
+}
+
 /// One address on a line.
 pub struct Search<'a> {
     /// The line.
@@ -88,6 +104,22 @@ impl Search<'_> {
     pub async fn answers(&mut self) -> Result<bool, PortGone> {
         let command = presence(&self.codec.profile());
         Ok(matches!(self.ask(command).await?, Heard::Answer(_)))
+    }
+
+    /// The number of the secure board that is there, if `codec` is [`keyless`]: it refuses, in clear, who names no key of its own. Anybody
+    /// at the cable can say so too.
+    ///
+    /// # Errors
+    /// [`PortGone`].
+    pub async fn refuses(&mut self) -> Result<Option<Serial>, PortGone> {
+        self.ask(Command::Handshake).await?;
+        let controller = self.codec.secure().map(|ends| &ends.controller);
+        Ok(
+            match controller.and_then(|controller| controller.refusal(self.board)) {
+                Some(Refusal::UnknownKey(serial)) => Some(serial),
+                Some(Refusal::ButtonNotHeld(_) | Refusal::NoCommonVersion(_)) | None => None,
+            },
+        )
     }
 
     /// How many locks its packed answer tells of, whatever its family may have; none where that is to be known beforehand.

@@ -1,12 +1,14 @@
-//! Which boards answer on a line: every address of each family at its speed, asked with reads only.
+//! Which boards answer on a line: every address of each family at its speed, asked with reads only. Secure boards are greeted without a
+//! key: they refuse, and so they are found.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use firmware_protocol::{Board, Codec, Family};
+use firmware_protocol::secure::Serial;
+use firmware_protocol::{Board, Family};
 
 use crate::boards::probe::{PortGone, Probe};
-use crate::boards::search::Search;
+use crate::boards::search::{Search, keyless};
 use crate::command_line::Failure;
 use crate::serial::PortSettings;
 
@@ -23,6 +25,9 @@ struct Found {
     address: u8,
     /// How many locks its packed answer tells of; none where it has none.
     channels: Option<u8>,
+    /// The number that a secure board says it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<String>,
 }
 
 impl std::fmt::Display for Found {
@@ -32,10 +37,17 @@ impl std::fmt::Display for Found {
             baud,
             address,
             channels,
+            serial,
         } = self;
         write!(to, "{family}, {baud} baud, address {address}")?;
-        match channels {
-            Some(channels) => write!(to, ", up to {channels} locks"),
+        if let Some(channels) = channels {
+            write!(to, ", up to {channels} locks")?;
+        }
+        match serial {
+            Some(serial) => write!(
+                to,
+                ", number {serial}: a secure board, which tells more to who has its key only"
+            ),
             None => Ok(()),
         }
     }
@@ -70,7 +82,7 @@ fn gone(error: PortGone) -> Failure {
 
 /// The families by the speed that they are tried at, so that the port is opened once for each.
 fn plan(scan: &Scan) -> Vec<(u32, Vec<Family>)> {
-    let families = scan.line.families();
+    let families = scan.line.families(Family::ALL.iter().copied());
     let mut bauds = scan.bauds.clone();
     if !bauds.is_empty() {
         return bauds.into_iter().map(|baud| (baud, families.clone())).collect();
@@ -89,26 +101,20 @@ fn plan(scan: &Scan) -> Vec<(u32, Vec<Family>)> {
 }
 
 async fn search(scan: &Scan, probe: &mut Probe, family: Family, baud: u32) -> Result<usize, Failure> {
-    let mut codec = family.codec();
-    let profile = codec.profile();
+    let profile = family.profile();
     let (first, last) = scan.addresses;
     let mut found = 0;
     for address in first.max(profile.boards.0)..=last.min(profile.boards.1) {
-        let mut search = Search {
-            probe: &mut *probe,
-            codec: &mut codec,
-            board: Board(address),
-            patience: Duration::from_millis(scan.patience),
-        };
-        if !search.answers().await.map_err(gone)? {
+        let Some((channels, serial)) = meet(scan, probe, family, Board(address)).await.map_err(gone)? else {
             continue;
-        }
+        };
         found += 1;
         let board = Found {
             family: family.name(),
             baud,
             address,
-            channels: search.size().await.map_err(gone)?,
+            channels,
+            serial: serial.map(|serial| format!("{:016x}", u64::from_be_bytes(serial))),
         };
         say(&if scan.line.json {
             serde_json::to_string(&board).map_err(|error| Failure::new(70, error))?
@@ -117,4 +123,29 @@ async fn search(scan: &Scan, probe: &mut Probe, family: Family, baud: u32) -> Re
         })?;
     }
     Ok(found)
+}
+
+/// Whether somebody is there, how many locks he tells of, and a secure board's number.
+async fn meet(
+    scan: &Scan,
+    probe: &mut Probe,
+    family: Family,
+    board: Board,
+) -> Result<Option<(Option<u8>, Option<Serial>)>, PortGone> {
+    let protected = family.profile().protected;
+    let mut codec = if protected { keyless(board) } else { family.codec() };
+    let mut search = Search {
+        probe,
+        codec: &mut codec,
+        board,
+        patience: Duration::from_millis(scan.patience),
+    };
+    if protected {
+        return Ok(search.refuses().await?.map(|serial| (None, Some(serial))));
+    }
+    Ok(if search.answers().await? {
+        Some((search.size().await?, None))
+    } else {
+        None
+    })
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use firmware_protocol::Family;
 use office_protocol::Timestamp;
 use serde_json::json;
 
@@ -33,7 +34,8 @@ pub(super) async fn run(sniff: &Sniff) -> Result<ExitCode, Failure> {
     let mut probe = Probe::open(settings)
         .await
         .map_err(|error| Failure::new(66, error))?;
-    let mut sniffer = Sniffer::new(&sniff.line.families());
+    let plain = Family::ALL.iter().filter(|family| !family.profile().protected);
+    let mut sniffer = Sniffer::new(&sniff.line.families(plain.copied()));
     let mut left = sniff.count;
     let mut last = zero;
     loop {
