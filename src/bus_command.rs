@@ -1,13 +1,12 @@
-//! `lockerd bus scan|sniff|send|install-key|replace-key`: a technician at the lock bus, with the daemon stopped.
-//!
-//! Playing a board to test somebody else's controller is not here: simulated boards are no part of the program that opens real
-//! doors. `hardware emulate` does it.
+//! `lockerd bus scan|sniff|send|emulate|install-key|replace-key`: a technician at the lock bus, with the daemon stopped.
 
+mod emulate;
 mod key;
 mod scan;
 mod send;
 mod sniff;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -19,9 +18,6 @@ use tokio::runtime::{Builder, Runtime};
 use crate::command_line::{Configured, Failure, within};
 
 #[derive(Debug, Subcommand)]
-#[command(
-    after_help = "To play a board in front of somebody else's controller: `hardware emulate --help` (from this workspace)."
-)]
 pub(crate) enum BusCommand {
     /// Looks for boards: asks every address of the families at their speeds, with reads only; greets secure boards without a key, which
     /// tells that they are there. Exit code 1 if there are none
@@ -30,6 +26,14 @@ pub(crate) enum BusCommand {
     Sniff(Sniff),
     /// Reads a door, or opens an empty compartment as a technician would at the screen; needs the daemon stopped
     Send(Send),
+    /// Plays lock boards at a port, to try somebody else's controller. Done by the program `hardware`, which must be beside this one or
+    /// in PATH
+    #[command(disable_help_flag = true)]
+    Emulate {
+        /// As `hardware emulate` takes them; --help lists them
+        #[arg(value_name = "ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Installs a key on a secure board while somebody holds the button on it. Standard input: the text on the board's label.
     /// Journaled; needs the daemon stopped
     InstallKey(Key),
@@ -161,6 +165,7 @@ pub(crate) fn run(command: BusCommand) -> Result<ExitCode, Failure> {
 
 fn obey(runtime: &Runtime, command: BusCommand) -> Result<ExitCode, Failure> {
     match command {
+        BusCommand::Emulate { arguments } => Err(emulate::become_player(arguments)),
         BusCommand::Scan(scan) => runtime.block_on(scan::run(&scan)),
         BusCommand::Sniff(sniff) => runtime.block_on(sniff::run(&sniff)),
         BusCommand::InstallKey(key) => {

@@ -126,7 +126,7 @@ async fn scan_finds_boards_their_family_and_their_size() {
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_arguments_and_ports_have_their_exit_codes() {
     let help = bus(&["--help"], "").await;
-    assert!(help.status.success() && text(&help.stdout).contains("hardware emulate"));
+    assert!(help.status.success() && text(&help.stdout).contains("emulate"));
     assert_eq!(
         bus(&["scan", "--port", "/nowhere"], "").await.status.code(),
         Some(66)

@@ -1,11 +1,16 @@
 //! `hardware emulate`: simulated lock boards at the end of a real cable, in front of somebody else's controller.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args;
+use firmware_protocol::secure::{Key, Keys};
 use firmware_protocol::{Board, Channel, Family};
-use hardware::{Bench, BoardSettings, Grain, Line, Port, PortMode, SimulatedBoard, typed};
+use hardware::key_file::{self, KeyFileError};
+use hardware::{Bench, BoardSettings, Grain, Line, Port, PortMode, Quirk, SimulatedBoard, typed};
 
 use crate::Failure;
 
@@ -49,19 +54,64 @@ pub(crate) struct Emulate {
     /// The boards say nothing to an unlock, where their family leaves that open
     #[arg(long)]
     quiet: bool,
+    /// How the boards differ from most of their family: refusing, terse, short, exceptional or failing
+    #[arg(long, value_name = "NAME", value_parser = quirk)]
+    quirk: Option<Quirk>,
+    /// Where a board of the secure family keeps its keys, in the form of the cabinet's `board-N.key`: once for each address, in their
+    /// order. Without such a file yet, a board has no key until one is installed with its label, which is printed
+    #[arg(long = "key-file", value_name = "FILE")]
+    key_files: Vec<PathBuf>,
 }
 
 fn family(name: &str) -> Result<Family, String> {
-    let open: Vec<Family> = Family::ALL
-        .iter()
-        .copied()
-        .filter(|family| !family.profile().protected)
-        .collect();
-    let found = open.iter().copied().find(|family| family.name() == name);
-    found.ok_or_else(|| {
-        let known: Vec<&str> = open.iter().map(|family| family.name()).collect();
-        format!("no such family without a key: one of {}", known.join(", "))
+    Family::named(name).ok_or_else(|| {
+        let known: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
+        format!("no such family: one of {}", known.join(", "))
     })
+}
+
+fn quirk(name: &str) -> Result<Quirk, String> {
+    let named = Quirk::ALL.iter().find(|(known, _)| *known == name);
+    named.map(|(_, quirk)| *quirk).ok_or_else(|| {
+        let known: Vec<&str> = Quirk::ALL.iter().map(|(known, _)| *known).collect();
+        format!("no such quirk: one of {}", known.join(", "))
+    })
+}
+
+/// A secure board as it comes from its maker, with a label of its own, and with the keys that it has kept since.
+fn secured(board: SimulatedBoard, path: &Path) -> Result<SimulatedBoard, Failure> {
+    let keys = match key_file::load(path) {
+        Err(KeyFileError::Unread(_, error)) if error.kind() == ErrorKind::NotFound => Keys::default(),
+        read => read.map_err(|error| Failure(66, error.to_string()))?,
+    };
+    let (mut starts, mut secret) = ([0; 8], [0; 32]);
+    getrandom::fill(&mut starts)
+        .and_then(|()| getrandom::fill(&mut secret))
+        .map_err(|error| Failure(71, format!("no random bytes can be had: {error}")))?;
+    let address = board.address().0;
+    let serial = [b'E', b'M', b'U', b'L', b'A', b'T', b'E', address];
+    println!(
+        "board {address}: {}, label LB1:{:016x}:{}",
+        match &keys.current {
+            Some(key) => format!("key {}", key.id()),
+            None => "no key yet".to_owned(),
+        },
+        u64::from_be_bytes(serial),
+        URL_SAFE_NO_PAD.encode(secret)
+    );
+    let file = path.to_owned();
+    let keep = move |keys: &Keys| {
+        if let Err(error) = key_file::keep(&file, keys) {
+            eprintln!(
+                "hardware: {}: {error}; the board's new key will be lost with this program",
+                file.display()
+            );
+        }
+    };
+    let label = Key::new(secret);
+    Ok(board
+        .secured(label, serial, keys)
+        .outliving(u64::from_le_bytes(starts), keep))
 }
 
 impl Emulate {
@@ -86,7 +136,32 @@ impl Emulate {
             );
             return Err(Failure(64, problem));
         }
-        let board = |address: &u8| {
+        if let Some(quirk) = self
+            .quirk
+            .filter(|quirk| !quirk.families().contains(&self.family))
+        {
+            let known: Vec<&str> = quirk.families().iter().map(|family| family.name()).collect();
+            let problem = format!("only these have that quirk: {}", known.join(", "));
+            return Err(Failure(64, problem));
+        }
+        let secrets = if profile.protected {
+            self.addresses.len()
+        } else {
+            0
+        };
+        if self.key_files.len() != secrets {
+            let problem = format!(
+                "{} boards need {}",
+                self.family.name(),
+                if profile.protected {
+                    "one --key-file for each --address"
+                } else {
+                    "no --key-file"
+                }
+            );
+            return Err(Failure(64, problem));
+        }
+        let board = |(index, address): (usize, &u8)| {
             if !(profile.boards.0..=profile.boards.1).contains(address) {
                 let (first, last) = profile.boards;
                 return Err(Failure(
@@ -104,11 +179,16 @@ impl Emulate {
                     0
                 },
                 unlock_answered: !self.quiet,
+                quirk: self.quirk,
                 ..BoardSettings::new(self.family, Board(*address), self.locks)
             };
-            Ok(SimulatedBoard::new(settings, u64::from(*address)))
+            let board = SimulatedBoard::new(settings, u64::from(*address));
+            match self.key_files.get(index) {
+                Some(path) => secured(board, path),
+                None => Ok(board),
+            }
         };
-        self.addresses.iter().map(board).collect()
+        self.addresses.iter().enumerate().map(board).collect()
     }
 
     pub(crate) async fn run(self) -> Result<(), Failure> {

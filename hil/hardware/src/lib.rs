@@ -25,7 +25,8 @@
 //! # At the end of a real cable
 //!
 //! `hardware emulate` ([`Port::attach`]) plays boards at a serial port, to test a controller that is somebody else's. It is a
-//! program of its own, with `hardware check`, because the one that opens real doors holds no simulated boards.
+//! program of its own, with `hardware check`, because the one that opens real doors holds no simulated boards; `lockerd bus emulate`
+//! hands over to it. A secure board's keys are kept in a file meanwhile ([`key_file`]).
 //!
 //! # Checks
 //!
@@ -44,6 +45,7 @@
 mod board;
 pub mod checks;
 mod control;
+pub mod key_file;
 mod line;
 mod mechanics;
 mod pace;

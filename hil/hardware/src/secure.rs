@@ -1,5 +1,7 @@
 //! What a secure board has besides: a label, keys that survive, a count of starts, and a button (pure).
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use firmware_protocol::secure::{Key, Keys, Nameplate, Responder, Sensors, VERSIONS};
@@ -14,6 +16,17 @@ pub(crate) struct Secured {
     kept: Keys,
     starts: u64,
     button_held: bool,
+    outside: Option<Outside>,
+}
+
+/// Keeps keys where they survive the program.
+#[derive(Clone)]
+struct Outside(Arc<dyn Fn(&Keys) + Send + Sync>);
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Outside")
+    }
 }
 
 impl SimulatedBoard {
@@ -27,7 +40,20 @@ impl SimulatedBoard {
             kept: keys,
             starts: 0,
             button_held: false,
+            outside: None,
         });
+        self.restart();
+        self
+    }
+
+    /// Lets a secured board outlive the program: `keep` is given its keys before it answers whatever has changed them. `starts` must
+    /// never be the same twice while it has the same keys: 64 bits of chance will do.
+    #[must_use]
+    pub fn outliving(mut self, starts: u64, keep: impl Fn(&Keys) + Send + Sync + 'static) -> Self {
+        if let Some(secured) = &mut self.secured {
+            secured.starts = starts;
+            secured.outside = Some(Outside(Arc::new(keep)));
+        }
         self.restart();
         self
     }
@@ -62,6 +88,9 @@ impl SimulatedBoard {
         }
         let keys = responder.keys().clone();
         if let Some(secured) = &mut self.secured {
+            if let Some(Outside(keep)) = &secured.outside {
+                keep(&keys);
+            }
             secured.kept = keys;
         }
     }
@@ -70,7 +99,7 @@ impl SimulatedBoard {
     pub(crate) fn restart(&mut self) {
         let (settings, codec) = (self.settings, &mut self.codec);
         if let (Some(secured), Some(ends)) = (&mut self.secured, codec.secure()) {
-            secured.starts += 1;
+            secured.starts = secured.starts.wrapping_add(1);
             let plate = Nameplate {
                 address: settings.address,
                 channels: settings.channels,

@@ -3,16 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use firmware_protocol::secure::{Key, Keys};
+use firmware_protocol::secure::Keys;
 use firmware_protocol::{Board, Channel, Family, Polarity};
 use serde::Deserialize;
 
+use crate::key_file;
 use crate::terminal::PortMode;
-
-/// What a key of the daemon's files begins with.
-const KEY_KIND: &str = "lockerd-bus-1:";
 
 /// Why a bench's file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -248,11 +244,12 @@ fn unknown(name: &str) -> String {
 
 /// The keys in a file as the daemon keeps them.
 fn keys(path: &Path) -> Result<Keys, String> {
-    let say = |problem: &str| format!("board.key-file: {}: {problem}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| say(&error.to_string()))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("current "));
-    let key = line.and_then(|line| STANDARD.decode(line.strip_prefix(KEY_KIND)?).ok());
-    let key = key.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
-    key.map(|bytes| Keys::in_force(Key::new(bytes)))
-        .ok_or_else(|| say("no key in force; name the file that `lockerd bus install-key` has written"))
+    let keys = key_file::load(path).map_err(|error| format!("board.key-file: {error}"))?;
+    if keys.current.is_none() {
+        return Err(format!(
+            "board.key-file: {}: no key in force; name the file that `lockerd bus install-key` has written",
+            path.display()
+        ));
+    }
+    Ok(keys)
 }
