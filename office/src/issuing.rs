@@ -1,4 +1,4 @@
-//! Passes: drop-off, collection, and staff's.
+//! Passes: drop-off, collection, and staff's. They are signed when they are shown, and kept unsigned.
 
 use office_protocol::event::StaffRole;
 use office_protocol::{Pass, PassId, PassKind, Scope, StaffId, Timestamp};
@@ -7,8 +7,8 @@ use crate::clock;
 use crate::database::directory::IssuedPass;
 use crate::keys::Keys;
 
-/// Signs a pass that counts from now on, for so many days.
-pub fn issue(keys: &Keys, kind: PassKind, scope: Scope, days: u32) -> IssuedPass {
+/// A pass that counts from now on, for so many days.
+pub fn issue(kind: PassKind, scope: Scope, days: u32) -> IssuedPass {
     let now = clock::now();
     let id: PassId = clock::random_name::<8>()
         .parse()
@@ -29,12 +29,17 @@ pub fn issue(keys: &Keys, kind: PassKind, scope: Scope, days: u32) -> IssuedPass
         kind: name.to_owned(),
         subject,
         generation: i64::from(generation),
-        text: pass.sign(&keys.passes),
+        claims: pass.unsigned(),
         issued: now.as_millis(),
         expires: expires.as_millis(),
         revoked: None,
         used_at: None,
     }
+}
+
+/// The QR code's text, which is as good as a key: never log or keep it. None when the database holds something else than a pass.
+pub fn signed(keys: &Keys, pass: &IssuedPass) -> Option<String> {
+    Pass::from_unsigned(&pass.claims).map(|pass| pass.sign(&keys.passes))
 }
 
 fn described(kind: &PassKind) -> (&'static str, String, u32) {

@@ -6,11 +6,13 @@ mod support;
 
 use office::database::directory::IssuedPass;
 use office::database::{Either, consignments, events};
+use office::issuing;
 use office_protocol::document::{DocumentName, Expected, ExpectedConsignment};
 use office_protocol::event::{Alarm, Size};
 use office_protocol::state::CabinetState;
 use office_protocol::{
-    Action, Branch, CommandOutcome, CompartmentId, Digest, EventBody, Presence, Purpose, Reply, Seq, Topic,
+    Action, Branch, CommandOutcome, CompartmentId, Digest, EventBody, Pass, PassKind, Presence, Purpose,
+    Reply, Scope, Seq, Topic,
 };
 use support::{Place, TestCabinet, hub, hub_with, position};
 
@@ -263,7 +265,7 @@ async fn what_many_cabinets_say_at_once_is_kept_of_each(place: &Place) {
         kind: "drop-off".into(),
         subject: "A-1".into(),
         generation: 0,
-        text: "text".into(),
+        claims: "claims".into(),
         issued: now.as_millis(),
         expires: now.as_millis() + 60_000,
         revoked: None,
@@ -373,6 +375,34 @@ async fn a_document_keeps_its_version_until_its_content_changes(place: &Place) {
     assert_eq!(expected().await.version, second.version);
 }
 
+async fn passes_are_kept_without_the_signature_and_signed_when_they_are_shown(place: &Place) {
+    let cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place, &cabinet).await;
+    let kind = PassKind::Collection {
+        consignment: "PERMIT-1".parse().unwrap(),
+        generation: 2,
+    };
+    let pass = issuing::issue(kind, Scope::Anywhere, 30);
+    let signed = issuing::signed(&hub.keys, &pass).unwrap();
+    let genuine = |text: &str| Pass::verify(text, &hub.keys.key_set(1)).unwrap();
+    assert_eq!(genuine(&signed).id.as_str(), pass.id);
+    hub.database.issue(&pass).await.unwrap();
+    // A hub of before kept the text of the QR code.
+    let before = IssuedPass {
+        id: "before".into(),
+        claims: signed.clone(),
+        ..pass.clone()
+    };
+    hub.database.issue(&before).await.unwrap();
+    hub.catch_up().await.unwrap();
+    for id in [pass.id.as_str(), "before"] {
+        let kept = hub.database.pass(id).await.unwrap().unwrap();
+        assert_eq!(kept.claims, pass.claims);
+        assert!(!kept.claims.contains("LK1:") && Pass::verify(&kept.claims, &hub.keys.key_set(1)).is_err());
+        assert_eq!(issuing::signed(&hub.keys, &kept).unwrap(), signed);
+    }
+}
+
 on_both_databases! {
     a_status_is_answered_and_events_are_confirmed_after_they_are_stored,
     what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing,
@@ -383,4 +413,5 @@ on_both_databases! {
     consignments_and_alarms_follow_the_events,
     what_many_cabinets_say_at_once_is_kept_of_each,
     a_document_keeps_its_version_until_its_content_changes,
+    passes_are_kept_without_the_signature_and_signed_when_they_are_shown,
 }

@@ -122,14 +122,31 @@ impl Approval {
         text.ok_or(ApprovalError::Strange(path, "a pass"))
     }
 
-    /// Names somebody courier and technician; gives the text of their badge.
+    /// Names somebody courier or technician, with the text of a plastic badge where they have one; gives the text of their pass.
     ///
     /// # Errors
     /// [`ApprovalError`].
-    pub async fn name_staff(&self, staff: &str, roles: &[&str], pin: &str) -> Result<String, ApprovalError> {
-        let wanted = json!({ "roles": roles, "pin": pin });
+    pub async fn name_staff(
+        &self,
+        staff: &str,
+        roles: &[&str],
+        pin: &str,
+        badge: Option<&str>,
+    ) -> Result<String, ApprovalError> {
+        let wanted = json!({ "roles": roles, "pin": pin, "badge": badge });
         let path = format!("/staff/{staff}");
         let answer = self.ask("PUT", &path, Some(wanted)).await?;
+        let text = answer["text"].as_str().map(str::to_owned);
+        text.ok_or(ApprovalError::Strange(path, "a pass"))
+    }
+
+    /// Lets somebody else collect a consignment; gives the text of their pass.
+    ///
+    /// # Errors
+    /// [`ApprovalError`].
+    pub async fn authorise(&self, consignment: &str) -> Result<String, ApprovalError> {
+        let path = format!("/consignments/{consignment}/passes");
+        let answer = self.ask("POST", &path, Some(json!({}))).await?;
         let text = answer["text"].as_str().map(str::to_owned);
         text.ok_or(ApprovalError::Strange(path, "a pass"))
     }

@@ -153,7 +153,7 @@ async fn by_hands(mut site: Site, language: Language) -> Result<(), DemoError> {
     site.start(site::Program::Broker).await?;
     site.start(site::Program::Office).await?;
     let approval = Approval::new(site.plan().office, site.office_secret("token")?);
-    let badge = approval.name_staff("wang", &["courier"], PIN).await?;
+    let badge = approval.name_staff("wang", &["courier"], PIN, None).await?;
     let help = "12345";
     approval.rule(site.cabinet(), "help_phone", help).await?;
     site.start(site::Program::Hardware).await?;

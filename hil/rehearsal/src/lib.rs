@@ -12,5 +12,6 @@ pub mod disk;
 pub mod finger;
 mod output;
 pub mod processes;
+pub mod secrecy;
 pub mod simulation;
 pub mod site;

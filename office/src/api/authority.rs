@@ -20,6 +20,7 @@ use super::refusal::id;
 use crate::database::applications::Application;
 use crate::database::consignments::Filter;
 use crate::database::directory::{IssuedPass, StaffScope};
+use crate::keys::Keys;
 use crate::server::App;
 use crate::{clock, issuing, qr, secrets};
 
@@ -47,20 +48,24 @@ pub(super) struct ShownPass {
     used_at: Option<String>,
 }
 
-impl From<IssuedPass> for ShownPass {
-    fn from(pass: IssuedPass) -> Self {
-        Self {
+impl ShownPass {
+    fn of(keys: &Keys, pass: IssuedPass) -> Result<Self, Refusal> {
+        Ok(Self {
+            text: signed(keys, &pass)?,
             qr: format!("/api/v1/passes/{}/qr.svg", pass.id),
             id: pass.id,
             kind: pass.kind,
             subject: pass.subject,
             generation: pass.generation,
-            text: pass.text,
             expires: Timestamp::from_millis(pass.expires),
             revoked: pass.revoked.map(Timestamp::from_millis),
             used_at: pass.used_at,
-        }
+        })
     }
+}
+
+fn signed(keys: &Keys, pass: &IssuedPass) -> Result<String, Refusal> {
+    issuing::signed(keys, pass).ok_or(Refusal::Conflict("the database does not hold this pass any more"))
 }
 
 #[derive(Deserialize)]
@@ -143,7 +148,7 @@ pub(super) async fn register(
         compartments: wanted.compartments,
     };
     let scope = scope(&app, wanted.cabinets).await?;
-    let pass = issuing::issue(&app.hub.keys, kind, scope, days(wanted.days)?);
+    let pass = issuing::issue(kind, scope, days(wanted.days)?);
     let application = Application {
         id: application,
         person: wanted.person,
@@ -157,7 +162,7 @@ pub(super) async fn register(
     }
     Ok(Json(Registered {
         application,
-        pass: Some(pass.into()),
+        pass: Some(ShownPass::of(&app.hub.keys, pass)?),
     }))
 }
 
@@ -170,7 +175,7 @@ pub(super) async fn application(
     let pass = app.hub.database.pass(&application.pass).await?;
     Ok(Json(Registered {
         application,
-        pass: pass.map(ShownPass::from),
+        pass: pass.map(|pass| ShownPass::of(&app.hub.keys, pass)).transpose()?,
     }))
 }
 
@@ -211,7 +216,7 @@ pub(super) async fn name_staff(
     }
     let scope = scope(&app, wanted.cabinets.clone()).await?;
     let kind = issuing::staff_kind(staff.clone(), &wanted.roles);
-    let pass = issuing::issue(&app.hub.keys, kind, scope, days(wanted.days)?);
+    let pass = issuing::issue(kind, scope, days(wanted.days)?);
     let pin = wanted.pin;
     let pin = tokio::task::spawn_blocking(move || secrets::hash(&pin)).await;
     let member = StaffMember {
@@ -227,7 +232,7 @@ pub(super) async fn name_staff(
     app.hub.database.name_staff(&member, &scope, &pass).await?;
     app.publish_everywhere(&[DocumentName::Staff, DocumentName::Revocations])
         .await?;
-    Ok(Json(pass.into()))
+    Ok(Json(ShownPass::of(&app.hub.keys, pass)?))
 }
 
 /// Neither pass nor badge nor PIN of theirs counts any more.
@@ -284,9 +289,9 @@ pub(super) async fn authorise(
         generation,
     };
     let scope = Scope::Cabinets(vec![id(&found.cabinet)?]);
-    let pass = issuing::issue(&app.hub.keys, kind, scope, days(wanted.days)?);
+    let pass = issuing::issue(kind, scope, days(wanted.days)?);
     app.hub.database.issue(&pass).await?;
-    Ok(Json(pass.into()))
+    Ok(Json(ShownPass::of(&app.hub.keys, pass)?))
 }
 
 pub(super) async fn pass(
@@ -294,7 +299,8 @@ pub(super) async fn pass(
     Path(pass): Path<String>,
 ) -> Result<Json<ShownPass>, Refusal> {
     let found = app.hub.database.pass(&pass).await?;
-    Ok(Json(found.ok_or(Refusal::NotFound("pass"))?.into()))
+    let found = found.ok_or(Refusal::NotFound("pass"))?;
+    Ok(Json(ShownPass::of(&app.hub.keys, found)?))
 }
 
 pub(super) async fn qr(
@@ -307,7 +313,8 @@ pub(super) async fn qr(
         .pass(&pass)
         .await?
         .ok_or(Refusal::NotFound("pass"))?;
-    let picture = qr::svg(&found.text).ok_or(Refusal::Conflict("the pass is too long for a QR code"))?;
+    let picture = qr::svg(&signed(&app.hub.keys, &found)?)
+        .ok_or(Refusal::Conflict("the pass is too long for a QR code"))?;
     let headers = [
         (header::CONTENT_TYPE, "image/svg+xml"),
         (header::CACHE_CONTROL, "no-store"),

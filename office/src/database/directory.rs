@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use office_protocol::document::{ExpectedConsignment, Policy, StaffMember};
 use office_protocol::event::StaffRole;
-use office_protocol::{CabinetId, PassId, StaffId, Timestamp};
+use office_protocol::{CabinetId, Pass, PassId, StaffId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::{PgExecutor, SqliteExecutor};
 
@@ -20,7 +20,7 @@ pub struct StaffScope {
 }
 
 row! {
-    /// One pass as it was issued. `text` is as good as a key: never log it.
+    /// One pass as it was issued.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct IssuedPass {
         /// Its id.
@@ -31,8 +31,8 @@ row! {
         pub subject: String,
         /// Of a collection pass.
         pub generation: i64,
-        /// The QR code's text.
-        pub text: String,
+        /// What it says, unsigned: [`crate::issuing::signed`] makes the QR code's text of it.
+        pub claims: String,
         /// When it was issued.
         pub issued: i64,
         /// Until when it counts.
@@ -278,9 +278,29 @@ impl Database {
         Ok(fetch!(
             fetch_optional,
             self.read(),
-            "SELECT id, kind, subject, generation, text, issued, expires, revoked, used_at FROM passes WHERE id = $1",
+            "SELECT id, kind, subject, generation, claims, issued, expires, revoked, used_at FROM passes WHERE id = $1",
             id
         )?)
+    }
+
+    /// Takes the signatures off passes that a hub of before has kept with them; how many there were.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn unsign_passes(&self) -> Result<usize, DatabaseError> {
+        let signed: Vec<(String, String)> = fetch!(
+            fetch_all,
+            self.read(),
+            "SELECT id, claims FROM passes WHERE claims LIKE 'LK1:%'"
+        )?;
+        let mut tx = self.writing().await?;
+        for (id, text) in &signed {
+            let claims = Pass::from_unsigned(text).map(|pass| pass.unsigned());
+            let claims = claims.unwrap_or_default();
+            execute!(tx.on(), "UPDATE passes SET claims = $2 WHERE id = $1", id, claims)?;
+        }
+        tx.commit().await?;
+        Ok(signed.len())
     }
 
     /// Takes a pass back, and the plastic badge of the member of staff whose pass it is; false when there is none.
@@ -335,12 +355,12 @@ impl Database {
 pub(super) async fn insert_pass(tx: &mut Writing, pass: &IssuedPass) -> Result<(), DatabaseError> {
     execute!(
         tx.on(),
-        "INSERT INTO passes (id, kind, subject, generation, text, issued, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO passes (id, kind, subject, generation, claims, issued, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)",
         &pass.id,
         &pass.kind,
         &pass.subject,
         pass.generation,
-        &pass.text,
+        &pass.claims,
         pass.issued,
         pass.expires
     )?;

@@ -13,11 +13,9 @@ macro_rules! versions {
 }
 
 /// Of the hub's own file.
-const SQLITE: &[(&str, &str)] =
-    &versions!("sqlite": "0001_tables.sql", "0002_renewal.sql", "0003_generation.sql", "0004_lost.sql");
+const SQLITE: &[(&str, &str)] = &versions!("sqlite": "0001_tables.sql", "0002_renewal.sql", "0003_generation.sql", "0004_lost.sql", "0005_unsigned.sql");
 /// Of a server.
-const POSTGRES: &[(&str, &str)] =
-    &versions!("postgres": "0001_tables.sql", "0002_renewal.sql", "0003_generation.sql", "0004_lost.sql");
+const POSTGRES: &[(&str, &str)] = &versions!("postgres": "0001_tables.sql", "0002_renewal.sql", "0003_generation.sql", "0004_lost.sql", "0005_unsigned.sql");
 
 pub(super) fn sqlite() -> Migrator {
     migrator(SQLITE)

@@ -27,6 +27,10 @@ impl Hub {
     /// # Errors
     /// [`DatabaseError`].
     pub async fn catch_up(&self) -> Result<Vec<Outgoing>, DatabaseError> {
+        let unsigned = self.database.unsign_passes().await?;
+        if unsigned > 0 {
+            tracing::info!(unsigned, "passes are kept without their signatures from now on");
+        }
         let mut behind: BTreeSet<String> = BTreeSet::new();
         behind.extend(documents::without_key_set(&self.database, &self.keys).await?);
         behind.extend(documents::signed_before(&self.database, &self.keys).await?);

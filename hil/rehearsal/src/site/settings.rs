@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::{Brokerage, COMPARTMENTS, Plan};
 
 /// What deliveries to the approval system are signed with. Both ends are on this machine, for as long as the rehearsal lasts.
-pub const WEBHOOK_SECRET: &str = "rehearsal";
+pub const WEBHOOK_SECRET: &str = "signs-deliveries-of-the-rehearsal";
 
 /// Twelve small, eight medium, four large; the middle rows within everybody's reach.
 pub(super) fn cabinet(plan: &Plan) -> String {

@@ -12,6 +12,7 @@ impl Story {
         let old = self.place(PERMIT).await?;
         let before = self.caught_up().await?;
         self.site.kill(Program::Cabinet).await?;
+        self.hide_keys()?;
         self.site.replace_disk()?;
         let history = self.exported().await?;
         let path = self.site.path("history.jsonl").display().to_string();

@@ -112,6 +112,10 @@ impl Story {
         let office = self
             .site
             .office(&["events", "--cabinet", self.site.cabinet().as_str(), "--json"])?;
+        let exports = self.site.path("exports");
+        std::fs::create_dir_all(&exports)?;
+        std::fs::write(exports.join("journal.jsonl"), &journal)?;
+        std::fs::write(exports.join("office.jsonl"), &office)?;
         let events = |listed: &str| -> Vec<Value> {
             let lines = listed
                 .lines()
@@ -144,8 +148,9 @@ impl Story {
         if counted != self.done {
             return Err(Failed::Wrong(format!("{sum}; expected {:?}", self.done)));
         }
+        self.no_secret_anywhere().await?;
         self.site.end_all().await;
-        self.no_secret_on_disk()?;
+        self.no_secret_left()?;
         println!("{sum}");
         Ok(())
     }

@@ -1,101 +1,172 @@
-//! Secrets and personal data are in no file but those that are kept for them: looked for, text by text, in all that a run left behind.
+//! Secrets and personal data are in no file but those that are kept for them: looked for, in every form, in all that a run left behind
+//! and in all that the office serves.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Failed, PHONE, PIN, Story};
+use crate::finger::Sight;
+use crate::secrecy::{Leak, Search};
+use crate::site::{Brokerage, Site};
 
-/// Where secrets belong: keys and credentials of both ends, the broker's certificates, what signs deliveries; and what the simulated
-/// hands were told to hold before the scanner.
-const KEPT_FOR_SECRETS: [&str; 7] = [
-    "secrets",
-    "office/keys",
-    "office/token",
-    "office/password",
-    "certificates",
-    "approval.secret",
-    "logs/hardware.log",
+/// Where private keys are kept. Each may be in its own file only.
+const KEY_FILES: [(&str, &[&str]); 3] = [
+    ("secrets", &["identity.key", "codes.key"]),
+    (
+        "office/keys",
+        &[
+            "root.key",
+            "passes.key",
+            "commands.key",
+            "documents.key",
+            "positions.key",
+            "sealing.key",
+            "ca.key",
+        ],
+    ),
+    ("certificates", &["server.key", "office.key"]),
+];
+/// What the simulated hands were told to hold before the scanner is said here, by them.
+const SAID_BY_HANDS: &str = "logs/hardware.log";
+/// What is asked of the office's API.
+const SERVED: [&str; 6] = [
+    "/health",
+    "/cabinets",
+    "/cabinets/DEMO-1",
+    "/events?limit=1000",
+    "/alarms",
+    "/consignments",
 ];
 
 impl Story {
-    /// Looks for every code, phone number, PIN, pass and key of the run in journal, index, database, broker's store, settings and logs.
-    pub(super) fn no_secret_on_disk(&self) -> Result<(), Failed> {
-        let mut secrets = vec![("the phone number", PHONE.to_owned())];
+    /// All that is a secret from the beginning.
+    pub(super) fn hide_first_secrets(&mut self) -> Result<(), Failed> {
+        self.secrets.text("the phone number", PHONE);
+        self.secrets.digits("the courier's PIN", PIN);
+        self.secrets.text("the courier's badge", super::BADGE);
+        for name in ["token", "password"] {
+            let home = self.site.path("office").join(name);
+            self.secrets.text_kept_in("a credential of the office", &home)?;
+        }
+        let home = self.site.path("approval.secret");
+        self.secrets
+            .text_kept_in("what deliveries are signed with", &home)?;
+        self.hide_keys()
+    }
+
+    /// A pass that was given out.
+    pub(super) fn hide_pass(&mut self, text: &str) {
+        let pass = text.strip_prefix(office_protocol::pass::PREFIX).unwrap_or(text);
+        self.secrets.text("a pass", pass);
+    }
+
+    /// What a slip says for taking back.
+    pub(super) fn hide_slip(&mut self, slip: &Sight) -> Result<(), Failed> {
+        let digits = slip.digits();
+        let digits = digits.ok_or_else(|| Failed::Wrong("a slip without digits".into()))?;
+        self.secrets.digits("a slip's digits", &digits);
+        Ok(())
+    }
+
+    /// The keys that there are now; also those that are about to go.
+    pub(super) fn hide_keys(&mut self) -> Result<(), Failed> {
+        for (place, names) in KEY_FILES {
+            let directory = self.site.path(place);
+            for file in std::fs::read_dir(&directory).into_iter().flatten() {
+                let path = file?.path();
+                if path.extension().is_none_or(|extension| extension != "key") {
+                    continue;
+                }
+                if !names.iter().any(|name| path == directory.join(name)) {
+                    return Err(Failed::Wrong(format!("{} holds keys of whom?", path.display())));
+                }
+                self.secrets.keys_kept_in("a private key", &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the citizens were told.
+    fn hide_codes(&mut self) {
         for told in self.deliveries.heard().borrow().iter() {
             if let Some(code) = &told.code {
                 let token = code.qr.rsplit(':').next().unwrap_or(&code.qr);
-                secrets.push(("a pickup code's token", token.to_owned()));
-                secrets.push(("a pickup code's digits", code.digits.clone()));
+                self.secrets.text("a pickup code's token", token);
+                self.secrets.digits("a pickup code's digits", &code.digits);
             }
         }
-        for name in ["token", "password"] {
-            secrets.push(("a credential of the office", self.site.office_secret(name)?));
+    }
+
+    /// Looks for every code, phone number, PIN, badge, pass and key of the run: in what the running office serves, and in journal,
+    /// documents, database, the broker's store, settings, exports and logs, while the programs hold them open.
+    pub(super) async fn no_secret_anywhere(&mut self) -> Result<(), Failed> {
+        self.hide_keys()?;
+        self.hide_codes();
+        for path in SERVED {
+            let answer = self.approval.ask("GET", path, None).await?.to_string();
+            none(self.secrets.in_bytes(answer.as_bytes(), path))?;
         }
-        for place in ["secrets", "office/keys"] {
-            for path in files(&self.site.path(place))? {
-                let key = path.extension().is_some_and(|extension| extension == "key");
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let longest = text.split_whitespace().max_by_key(|word| word.len());
-                if let Some(word) = longest.filter(|word| key && word.len() >= 32) {
-                    secrets.push(("a private key", word.to_owned()));
-                }
-            }
+        self.no_secret_on_disk().map(drop)
+    }
+
+    /// Looks for them in all that is left when everything has ended.
+    pub(super) fn no_secret_left(&self) -> Result<(), Failed> {
+        let looked = self.no_secret_on_disk()?;
+        for (place, word) in readable(&self.site) {
+            self.is_readable(&self.site.path(place), word)?;
         }
-        let kept = KEPT_FOR_SECRETS.map(|name| self.site.path(name));
-        let mut looked = 0_u32;
-        for path in files(&self.site.path("."))? {
-            if kept.iter().any(|place| path.starts_with(place)) {
-                continue;
-            }
-            let bytes = std::fs::read(&path)?;
-            looked += 1;
-            let found = secrets.iter().find(|(_, secret)| contains(&bytes, secret));
-            if let Some((what, _)) = found {
-                return Err(Failed::Wrong(format!("{what} is in {}", path.display())));
-            }
-            if path.starts_with(self.site.path("logs")) {
-                let credentials = ["LK1:", "LP1:", &format!("\"{PIN}\"")];
-                if let Some(found) = credentials.iter().find(|text| contains(&bytes, text)) {
-                    return Err(Failed::Wrong(format!("{found} is in {}", path.display())));
-                }
-            }
-        }
+        let count = self.secrets.count();
         self.step(
+            &format!("在 {looked} 个文件里查找 {count} 个密钥、取件码、凭证、密码和手机号:一个都没有"),
             &format!(
-                "在 {looked} 个文件里查找 {} 个密钥、取件码和手机号:一个都没有",
-                secrets.len()
-            ),
-            &format!(
-                "{} codes, keys and phone numbers looked for in {looked} files: none found",
-                secrets.len()
+                "{count} codes, passes, PINs, keys and phone numbers looked for in {looked} files: none found"
             ),
         );
         Ok(())
     }
-}
 
-fn contains(bytes: &[u8], text: &str) -> bool {
-    // Journal segments are blank far beyond what was written.
-    let written = bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    bytes[..written]
-        .windows(text.len())
-        .any(|part| part == text.as_bytes())
-}
-
-/// All plain files below a directory, or the one file that it is.
-fn files(place: &Path) -> Result<Vec<PathBuf>, std::io::Error> {
-    let about = std::fs::symlink_metadata(place)?;
-    if about.is_file() {
-        return Ok(vec![place.to_owned()]);
+    fn no_secret_on_disk(&self) -> Result<usize, Failed> {
+        let said_by_hands = self.site.path(SAID_BY_HANDS).display().to_string();
+        let (looked, mut leaks) = self.secrets.below(&self.site.plan().directory)?;
+        leaks.retain(|leak| leak.place != said_by_hands);
+        none(leaks)?;
+        Ok(looked)
     }
-    let mut found = Vec::new();
-    if about.is_dir() {
-        for entry in std::fs::read_dir(place)? {
-            let path = entry?.path();
-            found.extend(files(&path.components().collect::<PathBuf>())?);
+
+    /// What is no secret is found there by the same search.
+    fn is_readable(&self, place: &Path, word: &str) -> Result<(), Failed> {
+        let mut search = Search::default();
+        search.text(word, word);
+        let (_, found) = search.below(place)?;
+        if found.is_empty() {
+            let place = place.display();
+            return Err(Failed::Wrong(format!(
+                "{word} is not found in {place}, so that no secret would be"
+            )));
         }
+        Ok(())
     }
-    Ok(found)
+}
+
+/// Words that are no secrets, and where they are written.
+fn readable(site: &Site) -> Vec<(&'static str, &'static str)> {
+    let mut places = vec![
+        ("cabinet/journal", "PERMIT-2"),
+        ("cabinet/documents", "argon2id"),
+        ("office", "PERMIT-2"),
+        ("exports", "PERMIT-2"),
+        ("logs/lockerd.log", "office_link"),
+        ("logs/office.log", "office::mqtt"),
+    ];
+    if site.plan().brokerage == Brokerage::Mosquitto {
+        places.push(("mosquitto.db", "compartments"));
+    }
+    places
+}
+
+fn none(leaks: Vec<Leak>) -> Result<(), Failed> {
+    if leaks.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<String> = leaks.iter().map(ToString::to_string).collect();
+    Err(Failed::Wrong(all.join("; ")))
 }
