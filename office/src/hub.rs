@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::database::alarms::Source;
 use crate::database::{Database, DatabaseError, batch};
-use crate::intake::{Input, Intake, Knowledge, Verdict};
+use crate::intake::{Input, Intake, Knowledge, Said, Verdict};
 use crate::keys::Keys;
 use crate::{clock, documents};
 
@@ -18,7 +18,7 @@ mod recording;
 mod upkeep;
 
 pub use checking::Checked;
-use checking::{Identities, Said};
+use checking::Identities;
 use recording::Changes;
 pub use upkeep::Patience;
 

@@ -9,9 +9,11 @@ use office_protocol::{CabinetId, Digest, Position, Presence, Seq, Start, Status}
 
 mod arrival;
 mod knowledge;
+mod word;
 
 pub use arrival::{Arrival, Arrived, Rejection, check_status};
 pub use knowledge::{Head, Knowledge, Lost, Origin, Starts, Stored, Worth};
+pub use word::{Said, is_newer_word, newest_snapshot};
 
 /// Milliseconds of a clock that never jumps.
 pub type Monotonic = u64;

@@ -12,7 +12,7 @@ use office_protocol::event::{Alarm, Size};
 use office_protocol::state::CabinetState;
 use office_protocol::{
     Action, Branch, CommandOutcome, CompartmentId, Digest, EventBody, Pass, PassKind, Presence, Purpose,
-    Reply, Scope, Seq, Topic,
+    Reply, Scope, Seq, Start, Topic,
 };
 use support::{Place, TestCabinet, hub, hub_with, position};
 
@@ -344,6 +344,68 @@ async fn what_many_cabinets_say_at_once_is_kept_of_each(place: &Place) {
     assert_eq!(count("pass-used-elsewhere", true), 3, "once is at one cabinet");
 }
 
+async fn an_old_snapshot_hides_no_newer_one_and_a_command_is_answered_once(place: &Place) {
+    let mut cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place, &cabinet).await;
+    let (over, first) = (cabinet.start, cabinet.status(Presence::Online));
+    hub.take(cabinet.sends(Topic::Status, first.clone()))
+        .await
+        .unwrap();
+    cabinet.start = Start(over.0 + 1);
+    let status = cabinet.status(Presence::Online);
+    hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
+    let snapshot = |start, seq| CabinetState {
+        start,
+        seq: Seq(seq),
+        time: office::clock::now(),
+        compartments: Vec::new(),
+        boards: Vec::new(),
+        ports_lost: Vec::new(),
+        wires: Vec::new(),
+        mains: None,
+        alarms: Vec::new(),
+    };
+    let said = |start, seq| cabinet.sends(Topic::State, cabinet.sign(Purpose::State, &snapshot(start, seq)));
+    let there = async || {
+        let listed = hub.database.cabinets(None).await.unwrap();
+        let state: CabinetState = serde_json::from_str(listed[0].state.as_deref().unwrap()).unwrap();
+        (state.start, state.seq)
+    };
+    // In one batch, and one after the other.
+    let batch = vec![said(cabinet.start, 4), said(over, 9), said(cabinet.start, 3)];
+    hub.judge(hub.check(batch).await.unwrap()).await.unwrap();
+    assert_eq!(there().await, (cabinet.start, Seq(4)));
+    for old in [
+        said(cabinet.start, 3),
+        said(over, 9),
+        cabinet.sends(Topic::Status, first),
+        said(over, 9),
+    ] {
+        hub.take(old).await.unwrap();
+        assert_eq!(there().await, (cabinet.start, Seq(4)));
+    }
+    hub.take(said(cabinet.start, 5)).await.unwrap();
+    assert_eq!(there().await, (cabinet.start, Seq(5)));
+
+    let (action, operator) = (Action::RestartWhenIdle, "li".parse().unwrap());
+    let now = office::clock::now();
+    let given = hub
+        .database
+        .give_command(&cabinet.id, &operator, action, now, 1_000);
+    let number = given.await.unwrap().unwrap().number;
+    for outcome in [CommandOutcome::Interrupted, CommandOutcome::Done] {
+        let reply = Reply {
+            number,
+            seq: Seq(5),
+            outcome,
+        };
+        let signed = cabinet.sign(Purpose::Reply, &reply);
+        hub.take(cabinet.sends(Topic::Reply, signed)).await.unwrap();
+        let command = hub.database.command(&cabinet.id, number).await.unwrap().unwrap();
+        assert_eq!(command.reply.unwrap().outcome, CommandOutcome::Interrupted);
+    }
+}
+
 async fn a_document_keeps_its_version_until_its_content_changes(place: &Place) {
     let cabinet = TestCabinet::new("PORT-7");
     let hub = hub_with(place, &cabinet).await;
@@ -412,6 +474,7 @@ on_both_databases! {
     verify_finds_what_was_changed_behind_the_hubs_back,
     consignments_and_alarms_follow_the_events,
     what_many_cabinets_say_at_once_is_kept_of_each,
+    an_old_snapshot_hides_no_newer_one_and_a_command_is_answered_once,
     a_document_keeps_its_version_until_its_content_changes,
     passes_are_kept_without_the_signature_and_signed_when_they_are_shown,
 }

@@ -22,6 +22,8 @@ pub struct Known {
     pub gap_stands: bool,
     /// An alarm says that it has been silent.
     pub silent: bool,
+    /// Of which start the snapshot is that is kept, and as of which event.
+    pub snapshot: Option<(Start, Seq)>,
     /// Its histories' ends.
     pub heads: Vec<Head>,
 }
@@ -34,6 +36,8 @@ type CabinetRow = (
     Option<i64>,
     String,
     Option<i64>,
+    Option<String>,
+    Option<i64>,
     bool,
     bool,
 );
@@ -43,6 +47,7 @@ macro_rules! cabinets {
     ($which:literal) => {
         concat!(
             "SELECT id, public_key || COALESCE(' ' || next_key, ''), revoked IS NOT NULL, start, nonce, past_starts, last_seen, \
+             state_start, state_seq, \
              EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'gap' AND source = 'hub' AND cleared IS NULL), \
              EXISTS (SELECT 1 FROM alarms WHERE cabinet = cabinets.id AND alarm = 'silent' AND source = 'hub' AND cleared IS NULL) \
              FROM cabinets WHERE id ",
@@ -90,8 +95,12 @@ pub async fn lock(
         }
     };
     let mut known = HashMap::new();
-    for (id, key, revoked, start, nonce, past, last_seen, gap_stands, silent) in rows {
+    for (id, key, revoked, start, nonce, past, last_seen, state_start, state_seq, gap_stands, silent) in rows
+    {
         let start = start.map(|text| parse("cabinets.start", &text)).transpose()?;
+        let state_start = state_start
+            .map(|text| parse("cabinets.state_start", &text))
+            .transpose()?;
         let one = Known {
             key,
             revoked,
@@ -100,6 +109,7 @@ pub async fn lock(
                 past: parse_json("cabinets.past_starts", &past)?,
             },
             last_seen: last_seen.map(Timestamp::from_millis),
+            snapshot: state_start.zip(state_seq.map(|seq| Seq(unsigned(seq)))),
             gap_stands,
             silent,
             heads: Vec::new(),

@@ -49,7 +49,7 @@ pub async fn forged(tx: &mut Writing, forged: &BTreeMap<CabinetId, u32>) -> Resu
     Ok(())
 }
 
-/// Keeps snapshots, unless the one that is kept is of the same start and newer.
+/// Keeps snapshots.
 ///
 /// # Errors
 /// [`DatabaseError`].
@@ -66,12 +66,12 @@ pub async fn states(
             ("$3", "start", "text", row.1.start.to_string()),
             ("$4", "seq", "int8", number(row.1.seq.0)),
         ],
-        "WHERE cabinets.id = given.id AND (state_start IS NULL OR state_start <> given.start OR state_seq <= given.seq)"
+        "WHERE cabinets.id = given.id"
     );
     Ok(())
 }
 
-/// Keeps replies to commands that were given, by cabinet and number.
+/// Keeps the first reply to each command that was given, by cabinet and number: a cabinet answers once, and then says the same again.
 ///
 /// # Errors
 /// [`DatabaseError`].
@@ -89,7 +89,7 @@ pub async fn replies(
             ("$3", "reply", "text", serde_json::to_string(row.1).expect("replies are texts and numbers")),
             ("$4", "replied", "int8", now.as_millis()),
         ],
-        "WHERE commands.cabinet = given.cabinet AND commands.number = given.number"
+        "WHERE commands.cabinet = given.cabinet AND commands.number = given.number AND commands.reply IS NULL"
     );
     Ok(())
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use office_protocol::CabinetId;
 
-use super::checking::Said;
 use super::{Checked, Hub, Outgoing};
 use crate::database::DatabaseError;
-use crate::intake::{Input, Rejection};
+use crate::intake::{Input, Rejection, Said};
 
 impl Hub {
     /// Judges a batch, commits it, and says what may be sent then. One transaction, unless there is something in it that the database

@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use office_protocol::document::{DocumentName, Reported};
-use office_protocol::{CabinetId, CabinetState, Purpose, Reply, Signed, Topic, VerifyingKey};
+use office_protocol::{CabinetId, VerifyingKey};
 
 use super::Incoming;
 use crate::database::{Database, DatabaseError};
-use crate::intake::{Arrival, Input, Rejection, check_status};
+use crate::intake::{Input, Rejection, Said};
 
 /// Fewer messages than this are not worth another thread.
 const SHARE_MIN: usize = 8;
@@ -37,19 +36,6 @@ impl Identity {
         let signer = &message.signed.as_ref()?.signature.key;
         self.next.as_ref().filter(|next| next.id() == signer)
     }
-}
-
-/// What a message says.
-#[derive(Debug, Clone)]
-pub(super) enum Said {
-    /// For the intake.
-    Judged(Input),
-    /// A snapshot.
-    State(CabinetState),
-    /// The answer to a command.
-    Reply(Reply),
-    /// Its word on a document.
-    Reported(DocumentName, Reported),
 }
 
 /// A message that was verified and read.
@@ -140,7 +126,10 @@ fn check_share(messages: Vec<(Incoming, Option<Arc<Identity>>)>) -> Vec<Checked>
     let check = |(message, identity): (Incoming, Option<Arc<Identity>>)| {
         let next = identity.as_ref().and_then(|identity| identity.next_of(&message));
         let said = match &identity {
-            Some(identity) => check(&message, next.unwrap_or(&identity.key)),
+            Some(identity) => {
+                let key = next.unwrap_or(&identity.key);
+                Said::check(message.topic, message.signed.as_ref(), key, &message.cabinet)
+            }
             None => Err(Rejection::Noise),
         };
         Checked {
@@ -152,37 +141,4 @@ fn check_share(messages: Vec<(Incoming, Option<Arc<Identity>>)>) -> Vec<Checked>
         }
     };
     messages.into_iter().map(check).collect()
-}
-
-fn check(message: &Incoming, key: &VerifyingKey) -> Result<Said, Rejection> {
-    let cabinet = &message.cabinet;
-    let signed = message.signed.as_ref().ok_or(Rejection::Forged)?;
-    if signed.bytes.is_empty() {
-        return Err(Rejection::Noise);
-    }
-    match message.topic {
-        Topic::Event => Ok(Said::Judged(Input::Arrived(Arrival::check(
-            signed, key, cabinet,
-        )?))),
-        Topic::Status => Ok(Said::Judged(Input::Status(check_status(signed, key, cabinet)?))),
-        Topic::State => Ok(Said::State(verified(signed, key, Purpose::State, cabinet)?)),
-        Topic::Reply => Ok(Said::Reply(verified(signed, key, Purpose::Reply, cabinet)?)),
-        Topic::Reported(name) => {
-            let reported = verified(signed, key, Purpose::Reported, cabinet)?;
-            Ok(Said::Reported(name, reported))
-        }
-        Topic::Position | Topic::Command | Topic::Desired(_) => Err(Rejection::Noise),
-    }
-}
-
-fn verified<T: serde::de::DeserializeOwned>(
-    signed: &Signed,
-    key: &VerifyingKey,
-    purpose: Purpose,
-    cabinet: &CabinetId,
-) -> Result<T, Rejection> {
-    let bytes = signed
-        .verify(key, purpose, cabinet)
-        .map_err(|_| Rejection::Forged)?;
-    serde_json::from_slice(bytes).map_err(|_| Rejection::NoChain)
 }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use office_protocol::document::{DocumentName, Reported};
-use office_protocol::{CabinetId, CabinetState, Event, EventBody, PassId, Reply, Seq, Status, Timestamp};
+use office_protocol::{
+    CabinetId, CabinetState, Event, EventBody, PassId, Reply, Seq, Start, Status, Timestamp,
+};
 
 use crate::database::alarms::{AlarmKey, Source};
 use crate::database::batch::{self, Known, NewEvent, NewSealed, SealedParts};
 use crate::database::consignments::{self, Changing, Key};
 use crate::database::outbox::{self, NewDelivery};
 use crate::database::{DatabaseError, Writing, alarms, code, directory, personal, said, versions};
-use crate::intake::{Knowledge, Rejection, Starts, Stored, Verdict};
+use crate::intake::{Knowledge, Rejection, Starts, Stored, Verdict, is_newer_word, newest_snapshot};
 
 /// A sign of life is written down at most so often.
 const SEEN_EVERY_MS: i64 = 10_000;
@@ -50,6 +52,13 @@ struct Round<'a> {
     cleared: Vec<AlarmKey<'a>>,
 }
 
+/// What the database had of a cabinet before the batch.
+struct Before {
+    starts: Starts,
+    end: Seq,
+    snapshot: Option<(Start, Seq)>,
+}
+
 /// See the module.
 pub(super) struct Changes<'a> {
     now: Timestamp,
@@ -65,8 +74,8 @@ pub(super) struct Changes<'a> {
     silent: BTreeSet<CabinetId>,
     forged: BTreeMap<CabinetId, u32>,
     statuses: BTreeMap<CabinetId, (Status, Starts)>,
-    known: BTreeMap<CabinetId, (Starts, Seq)>,
-    states: BTreeMap<CabinetId, CabinetState>,
+    known: BTreeMap<CabinetId, Before>,
+    states: BTreeMap<CabinetId, Vec<CabinetState>>,
     replies: BTreeMap<(CabinetId, u64), Reply>,
     reported: BTreeMap<(CabinetId, DocumentName), Reported>,
     commanded: BTreeMap<CabinetId, u64>,
@@ -111,15 +120,17 @@ impl<'a> Changes<'a> {
         }
         let newest = known.heads.iter().max_by_key(|head| head.branch);
         let end = newest.map_or(Seq::ZERO, |head| head.seq);
-        self.known.insert(cabinet.clone(), (known.starts.clone(), end));
+        let before = Before {
+            starts: known.starts.clone(),
+            end,
+            snapshot: known.snapshot,
+        };
+        self.known.insert(cabinet.clone(), before);
     }
 
-    /// A snapshot; of one start the newest counts.
+    /// A snapshot: which of them counts shows when all is known.
     pub(super) fn state(&mut self, cabinet: &CabinetId, state: CabinetState) {
-        let before = self.states.get(cabinet);
-        if before.is_none_or(|before| before.start != state.start || before.seq <= state.seq) {
-            self.states.insert(cabinet.clone(), state);
-        }
+        self.states.entry(cabinet.clone()).or_default().push(state);
     }
 
     pub(super) fn reply(&mut self, cabinet: &CabinetId, reply: Reply) {
@@ -130,8 +141,7 @@ impl<'a> Changes<'a> {
     pub(super) fn reported(&mut self, cabinet: &CabinetId, name: DocumentName, reported: Reported) {
         self.applied(cabinet, name, reported.version);
         let key = (cabinet.clone(), name);
-        let before = self.reported.get(&key);
-        if before.is_none_or(|before| before.version <= reported.version) {
+        if is_newer_word(&reported, self.reported.get(&key)) {
             self.reported.insert(key, reported);
         }
     }
@@ -297,9 +307,7 @@ impl<'a> Changes<'a> {
         }
         said::forged(tx, &self.forged).await?;
         said::statuses(tx, &self.statuses).await?;
-        let mut states = std::mem::take(&mut self.states);
-        states.retain(|cabinet, state| self.counts(cabinet, state));
-        said::states(tx, &states).await?;
+        said::states(tx, &self.newest_snapshots()).await?;
         said::replies(tx, &self.replies, self.now).await?;
         said::commanded(tx, &self.commanded).await?;
         versions::reported(tx, &self.reported).await?;
@@ -315,16 +323,18 @@ impl<'a> Changes<'a> {
         Ok(overtaken)
     }
 
-    /// A snapshot of the latest start counts; of another one only if its status may still come: it is none that is over, and nothing
-    /// stored follows it.
-    fn counts(&self, cabinet: &CabinetId, state: &CabinetState) -> bool {
-        let Some((known, end)) = self.known.get(cabinet) else {
-            return false;
-        };
-        let starts = self.statuses.get(cabinet).map_or(known, |(_, starts)| starts);
-        let latest = starts.latest.is_some_and(|(start, _)| start == state.start);
-        let over = starts.past.iter().any(|(start, _)| *start == state.start);
-        latest || !over && state.seq >= *end
+    fn newest_snapshots(&mut self) -> BTreeMap<CabinetId, CabinetState> {
+        let said = std::mem::take(&mut self.states).into_iter();
+        let newest = said.filter_map(|(cabinet, said)| {
+            let before = self.known.get(&cabinet)?;
+            let starts = self
+                .statuses
+                .get(&cabinet)
+                .map_or(&before.starts, |(_, starts)| starts);
+            let newest = newest_snapshot(said, starts, before.end, before.snapshot)?;
+            Some((cabinet, newest))
+        });
+        newest.collect()
     }
 
     /// What happened to one alarm happens in its order; what happened to different ones at once.

@@ -9,6 +9,8 @@ use office_protocol::document::DocumentRefusal;
 use office_protocol::event::{Alarm, PassRefusal, UnlockFailure, Wiring};
 use office_protocol::{EventBody, Refusal};
 
+use super::hub::Word;
+
 /// What a run need not see, and why.
 pub const EXCUSED: &[(&str, &str)] = &[
     (
@@ -165,6 +167,16 @@ known! {
         Rejection::NoChain => "message rejected: no-chain",
     }
 
+    /// What became of what a cabinet said beside its history.
+    word(Word) WORDS {
+        Word::SnapshotKept => "state: kept",
+        Word::SnapshotOld => "state: old",
+        Word::ReplyKept => "reply: kept",
+        Word::ReplyRepeated => "reply: repeated",
+        Word::ReportKept => "reported: kept",
+        Word::ReportOld => "reported: old",
+    }
+
     /// What a person was called for.
     alarm(Alarm) ALARMS {
         Alarm::DoorJammed => "alarm: door-jammed",
@@ -249,6 +261,7 @@ impl Coverage {
             DOCUMENTS,
             PROOFS,
             REJECTIONS,
+            WORDS,
             ALARMS,
         ];
         let all = all.into_iter().flatten().copied();
@@ -297,6 +310,10 @@ impl Coverage {
 
     pub(super) fn rejection(&mut self, of: Rejection) {
         self.saw(rejection(&of));
+    }
+
+    pub(super) fn word(&mut self, of: Word) {
+        self.saw(word(&of));
     }
 
     #[allow(clippy::wildcard_enum_match_arm)]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use lockerd::journal::JournalReader;
 use lockerd::office_link::Sync;
+use office_protocol::Seq;
+use office_protocol::document::{DocumentName, Reported};
 
 use super::network::Line;
 use crate::broker::PacketId;
@@ -14,6 +16,11 @@ pub(super) struct Link {
     pub(super) reader: JournalReader,
     pub(super) line: Line,
     pub(super) under_way: BTreeMap<PacketId, u64>,
+    /// What was said of documents on this connection.
+    pub(super) told: BTreeMap<DocumentName, Reported>,
+    /// As of which event what stands in the cabinet was said on this connection, and when it may be said again.
+    pub(super) stated: Option<Seq>,
+    pub(super) state_at: u64,
 }
 
 impl Link {
@@ -26,6 +33,9 @@ impl Link {
                 ..Line::default()
             },
             under_way: BTreeMap::new(),
+            told: BTreeMap::new(),
+            stated: None,
+            state_at: 0,
         }
     }
 }

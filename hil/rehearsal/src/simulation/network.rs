@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lockerd::cabinet::vocabulary::{self, Monotonic};
 use lockerd::office_link::{Output as SyncOutput, Sync};
-use office_protocol::{CabinetId, Digest, Signature, Signed, Topic, TopicRoot};
+use office_protocol::{CabinetId, Digest, Signature, Signed, Start, Topic, TopicRoot};
 
 use super::dice::Dice;
 use super::hub::Hub;
@@ -18,6 +18,7 @@ use crate::broker::{
 };
 
 mod misdeeds;
+mod telling;
 
 /// Earlier messages that may be replayed.
 const REPLAYS_MAX: usize = 64;
@@ -179,7 +180,13 @@ impl Network {
     }
 
     /// A daemon has started.
-    pub(super) fn started(&mut self, sync: Sync, reader: lockerd::journal::JournalReader, now: u64) {
+    pub(super) fn started(
+        &mut self,
+        (sync, start): (Sync, Start),
+        reader: lockerd::journal::JournalReader,
+        now: u64,
+    ) {
+        self.hub.cabinet_started(start);
         self.link = Some(Link::new(sync, reader, now + 200));
     }
 
@@ -187,18 +194,6 @@ impl Network {
     pub(super) fn fell(&mut self, now: u64) {
         if let Some(connection) = self.link.take().and_then(|link| link.line.connection) {
             self.ask(now, Input::Request(connection, Request::Lose));
-        }
-    }
-
-    /// Publishes an answer to a command.
-    pub(super) fn reply(&mut self, now: u64, signed: &Signed) {
-        if let Some(connection) = self
-            .link
-            .as_ref()
-            .filter(|link| link.line.up)
-            .and_then(|link| link.line.connection)
-        {
-            self.publish(now, connection, Topic::Reply, signed, false);
         }
     }
 
@@ -354,6 +349,8 @@ impl Network {
             ..Line::default()
         };
         link.under_way.clear();
+        link.told.clear();
+        link.stated = None;
         heard.push(Heard {
             input: vocabulary::Input::LinkChanged { online: false },
             forged: false,
@@ -422,26 +419,6 @@ impl Network {
                 }
                 (SyncOutput::Reconnect, None) => {}
             }
-        }
-    }
-
-    fn hub_hears(&mut self, now: u64, message: &Message, office: &Office) {
-        let Some((cabinet, topic)) = Topic::parse(&self.root, &message.topic) else {
-            return;
-        };
-        if cabinet != self.cabinet {
-            return;
-        }
-        let crash = self.hub.crashes && self.dice.percent(self.hub_crashes);
-        let before = crash && self.dice.percent(50);
-        if !before {
-            let position = self.hub.hears(now, topic, signed(message));
-            if !crash {
-                self.position(now, position, office);
-            }
-        }
-        if crash && let Some(connection) = self.hub.restart(now + 1_500) {
-            self.ask(now, Input::Request(connection, Request::Lose));
         }
     }
 

@@ -9,6 +9,9 @@ use crate::broker::{Faults, Input, Memory, Message, Misdeed, PerMille};
 use crate::simulation::office::Office;
 use crate::simulation::swarm::MisdeedKind;
 
+/// So many forged messages are empty, as what clears a retained one is.
+const EMPTY_PERCENT: u64 = 10;
+
 impl Network {
     pub(super) fn command(&mut self, now: u64, wall: Timestamp, office: &mut Office) {
         let (Some(start), Some(connection)) = (self.hub.start(), self.hub.line.connection) else {
@@ -62,13 +65,18 @@ impl Network {
         self.ask(now, Input::Misdeed(misdeed));
     }
 
-    /// An old message again, or in somebody else's name.
-    fn misused(&self, message: Message, kind: MisdeedKind, office: &Office) -> Option<Message> {
+    /// An old message again, or in somebody else's name, at times with nothing in it.
+    fn misused(&mut self, message: Message, kind: MisdeedKind, office: &Office) -> Option<Message> {
         if kind == MisdeedKind::Replay {
             return Some(message);
         }
         let (_, topic) = Topic::parse(&self.root, &message.topic)?;
-        let forged = office.forge(topic, message.payload.to_vec());
+        let payload = if self.dice.percent(EMPTY_PERCENT) {
+            Vec::new()
+        } else {
+            message.payload.to_vec()
+        };
+        let forged = office.forge(topic, payload);
         Some(self.message(topic, &forged, message.retain))
     }
 }

@@ -12,7 +12,7 @@ use lockerd::cabinet::vocabulary::{
 };
 use lockerd::documents;
 use office_protocol::document::DocumentName;
-use office_protocol::{CompartmentId, Digest, Purpose, Seq, Signed, SigningKey, Start};
+use office_protocol::{CompartmentId, Digest, Seq, Start};
 
 use super::{INBOX_MAX, World, brief};
 use crate::simulation::bench::BAUD;
@@ -52,6 +52,10 @@ impl World {
         for rejection in std::mem::take(&mut self.network.hub.rejected) {
             self.coverage.rejection(rejection);
         }
+        for word in std::mem::take(&mut self.network.hub.words) {
+            self.coverage.word(word);
+        }
+        self.network.hub.is_not_fooled()?;
         for said in std::mem::take(&mut self.network.said) {
             self.laws.said(&said)?;
         }
@@ -166,6 +170,9 @@ impl World {
             }
             self.handed.push_back((at, effect));
         }
+        if let Some(daemon) = &self.daemon {
+            self.network.tell(self.now, &self.identity, daemon.cabinet());
+        }
         self.draw()
     }
 
@@ -238,11 +245,7 @@ impl World {
             Effect::Reply(reply) => {
                 self.trace
                     .note(self.now, format_args!("reply to command {}", reply.number));
-                let key = SigningKey::from_secret(&self.identity.secret);
-                if let Ok(bytes) = serde_json::to_vec(&reply) {
-                    let signed = Signed::new(&key, Purpose::Reply, &self.identity.cabinet, bytes);
-                    self.network.reply(self.now, &signed);
-                }
+                self.network.reply(self.now, &self.identity, &reply);
                 Ok(())
             }
             Effect::StoreDocument { .. } => Ok(()),
@@ -405,7 +408,8 @@ impl World {
         self.busy_until = self.now;
         self.seen_view = None;
         let effects = opened.map(|(daemon, effects, sync)| {
-            self.network.started(sync, daemon.engine.reader(), self.now);
+            self.network
+                .started((sync, start), daemon.engine.reader(), self.now);
             self.daemon = Some(daemon);
             effects
         });
