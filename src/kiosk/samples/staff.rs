@@ -129,7 +129,7 @@ pub(super) fn screens(add: &mut impl FnMut(&str, Screen)) {
 fn boards() -> Vec<BoardRow> {
     let row = |n: u16| BoardRow {
         board: BoardId(n),
-        protected: n == 2,
+        protected: n > 1,
         lost: n == 3,
         refusal: (n == 3).then_some(BoardRefusal::UnknownKey),
     };
