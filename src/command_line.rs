@@ -15,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::bus_command::{self, BusCommand};
+use crate::clock;
 use crate::commission::{self, Commission};
 use crate::daemon;
 use crate::engine::{self, EngineError};
@@ -151,6 +152,7 @@ fn obey(command: Command) -> Result<ExitCode, Failure> {
                 settings.compartments.len()
             );
             say_unproven(&settings);
+            say_certificate(&settings);
             Ok(ExitCode::SUCCESS)
         }
         Command::Identity { configured, renew } => {
@@ -207,6 +209,17 @@ fn say_unproven(settings: &Settings) {
         println!(
             "not proven, nothing is put in there: {}; run `lockerd commission`",
             unproven.join(", ")
+        );
+    }
+}
+
+/// Whether the cabinet's certificate ends soon: nobody at the broker hears it then.
+fn say_certificate(settings: &Settings) {
+    let enrolment = secrets::load(&settings.secrets).ok();
+    let ends = enrolment.and_then(|enrolment| enrolment.bundle.ends_soon(clock::wall()));
+    if let Some(ends) = ends.filter(|_| settings.office.tls) {
+        println!(
+            "the certificate ends {ends}: enrol again with the same identity, as README says under New certificates"
         );
     }
 }

@@ -13,7 +13,8 @@ use office_protocol::{
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use crate::certificates::CertificateAuthority;
+use crate::certificates::{self, CertificateAuthority};
+use crate::clock;
 
 mod rotation;
 
@@ -245,6 +246,7 @@ impl Keys {
             keys: String::from_utf8_lossy(&keys).into_owned(),
             ca: self.authority.pem().to_owned(),
             certificate: self.authority.for_cabinet(cabinet, &identity.key)?,
+            certificate_ends: Some(certificates::ends(clock::now())),
             key: Some(identity.key.clone()),
         })
     }
@@ -287,6 +289,11 @@ mod tests {
             again.key_set(3)
         );
         assert!(bundle.certificate.contains("BEGIN CERTIFICATE"));
+        let (now, last) = (
+            clock::now(),
+            clock::now().plus_days(certificates::VALID_DAYS as u32 - 29),
+        );
+        assert!(bundle.ends_soon(now).is_none() && bundle.ends_soon(last).is_some());
         assert!(
             again
                 .authority

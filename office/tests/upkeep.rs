@@ -61,6 +61,29 @@ async fn silence_is_an_alarm_until_something_new_comes(place: &Place) {
     assert_eq!(hub.database.cabinets(None).await.unwrap()[0].silent_since, None);
 }
 
+async fn a_certificate_that_ends_soon_is_an_alarm_until_there_is_another(place: &Place) {
+    let cabinet = TestCabinet::new("PORT-7");
+    let hub = hub_with(place, &cabinet).await;
+    let (now, days) = (office::clock::now(), |days: i64| in_minutes(days * 24 * 60));
+    hub.upkeep(PATIENCE, now).await.unwrap();
+    assert!(standing(&hub).await.is_empty(), "it was never given one");
+    let database = &hub.database;
+    database.certified(&cabinet.id, days(397), now).await.unwrap();
+    hub.upkeep(PATIENCE, days(366)).await.unwrap();
+    assert!(standing(&hub).await.is_empty());
+    hub.upkeep(PATIENCE, days(368)).await.unwrap();
+    hub.upkeep(PATIENCE, days(369)).await.unwrap();
+    assert_eq!(standing(&hub).await, ["certificate-ends"]);
+    assert_eq!(database.alarms(false, 9).await.unwrap()[0].times, 1, "said once");
+    database.certified(&cabinet.id, days(766), now).await.unwrap();
+    assert!(standing(&hub).await.is_empty());
+    hub.upkeep(PATIENCE, days(400)).await.unwrap();
+    assert!(standing(&hub).await.is_empty());
+    assert!(database.revoke_cabinet(&cabinet.id, now).await.unwrap());
+    hub.upkeep(PATIENCE, days(800)).await.unwrap();
+    assert!(standing(&hub).await.is_empty(), "it must not come back");
+}
+
 async fn a_revoked_cabinet_is_not_heard_until_it_is_enrolled_anew(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     cabinet.rate(4);
@@ -301,26 +324,37 @@ async fn an_old_snapshot_does_not_replace_a_newer_one(place: &Place) {
     };
     assert_eq!(shown(state(first, 5)).await, (first, 5));
     assert_eq!(shown(state(first, 4)).await, (first, 5));
-    assert_eq!(shown(state(first + 1, 1)).await, (first + 1, 1));
+    let unheard = shown(state(first + 1, 1)).await;
+    assert_eq!(
+        unheard,
+        (first, 5),
+        "of a start that nobody has heard of, and older"
+    );
+    assert_eq!(
+        shown(state(first + 1, 6)).await,
+        (first + 1, 6),
+        "its status may come yet"
+    );
     let mut later = TestCabinet::new("PORT-7");
     later.start = Start(first + 1);
     let status = later.status(Presence::Online);
     hub.take(later.sends(Topic::Status, status)).await.unwrap();
-    assert_eq!(shown(state(first, 9)).await, (first + 1, 1), "that start is over");
+    assert_eq!(shown(state(first, 9)).await, (first + 1, 6), "that start is over");
     later.rate(3);
     let message = later.sends(Topic::Event, later.events(1, 3, vec![]));
     hub.take(message).await.unwrap();
     let forgotten = shown(state(first + 7, 2)).await;
     assert_eq!(
         forgotten,
-        (first + 1, 1),
+        (first + 1, 6),
         "a replay: what is stored goes on after it"
     );
-    assert_eq!(shown(state(first + 1, 3)).await, (first + 1, 3));
+    assert_eq!(shown(state(first + 1, 7)).await, (first + 1, 7));
 }
 
 on_both_databases! {
     silence_is_an_alarm_until_something_new_comes,
+    a_certificate_that_ends_soon_is_an_alarm_until_there_is_another,
     a_revoked_cabinet_is_not_heard_until_it_is_enrolled_anew,
     what_is_erased_on_request_stays_erased_and_every_chain_verifies,
     what_nobody_needs_any_more_is_erased_by_schedule,

@@ -149,6 +149,7 @@ mod tests {
                 .unwrap(),
             ca: String::new(),
             certificate: String::new(),
+            certificate_ends: None,
             key: key.map(SigningKey::verifying_key),
         };
         let path = directory.join("from-office.json");

@@ -49,6 +49,7 @@ pub(crate) fn enrol(directory: &Path) -> PathBuf {
         keys: String::from_utf8(keys.to_file()).unwrap(),
         ca: String::new(),
         certificate: String::new(),
+        certificate_ends: None,
         key: None,
     };
     let secrets = directory.join("secrets");

@@ -1,5 +1,6 @@
 //! What the page shows, read from the database; no personal data.
 
+use office_protocol::enrolment::CERTIFICATE_WARNING_DAYS;
 use office_protocol::state::Occupancy;
 use office_protocol::{CabinetState, EventHeader, Timestamp};
 
@@ -14,8 +15,6 @@ use crate::page::{
 const EVENTS: u32 = 30;
 const CONSIGNMENTS: u32 = 200;
 const ALARMS: u32 = 100;
-/// So long before a certificate ends it is shown.
-const RENEWAL_MS: i64 = 30 * 86_400_000;
 
 /// The page's content.
 ///
@@ -101,8 +100,11 @@ fn cabinet_row(cabinet: &ListedCabinet, alarms: &[ListedAlarm]) -> CabinetRow {
         unprotected,
         certificate_ends: cabinet
             .certificate_ends
-            .filter(|ends| cabinet.revoked.is_none() && ends - RENEWAL_MS <= clock::now().as_millis())
-            .map(Timestamp::from_millis),
+            .map(Timestamp::from_millis)
+            .filter(|ends| {
+                let soon = clock::now().plus_days(CERTIFICATE_WARNING_DAYS);
+                cabinet.revoked.is_none() && *ends < soon
+            }),
         alarms: mine.count(),
     }
 }

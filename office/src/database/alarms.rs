@@ -36,6 +36,16 @@ pub struct AlarmKey<'a> {
     pub compartment: Option<i64>,
 }
 
+/// A cabinet's certificate ends soon: it must be given another.
+pub fn certificate_ends(cabinet: &str) -> AlarmKey<'_> {
+    AlarmKey {
+        cabinet,
+        alarm: "certificate-ends",
+        source: Source::Hub,
+        compartment: None,
+    }
+}
+
 row! {
     /// One alarm. Times are milliseconds since 1970, in JSON as RFC 3339.
     #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use office_protocol::{Action, CabinetId, Command, Reply, StaffId, Timestamp, VerifyingKey};
 use serde::Serialize;
 
-use super::{Database, DatabaseError, Either, instant, number, parse, parse_json, unsigned};
+use super::{Database, DatabaseError, Either, alarms, instant, number, parse, parse_json, unsigned};
 
 row! {
     /// One cabinet. Times are milliseconds since 1970, in JSON as RFC 3339.
@@ -119,11 +119,16 @@ impl Database {
         Ok(done > 0)
     }
 
-    /// A cabinet was given a certificate that counts until then.
+    /// A cabinet was given a certificate that counts until then; nobody need be told of the one before any more.
     ///
     /// # Errors
     /// [`DatabaseError`].
-    pub async fn certified(&self, cabinet: &CabinetId, until: Timestamp) -> Result<(), DatabaseError> {
+    pub async fn certified(
+        &self,
+        cabinet: &CabinetId,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), DatabaseError> {
         let mut tx = self.writing().await?;
         execute!(
             tx.on(),
@@ -131,8 +136,23 @@ impl Database {
             cabinet.as_str(),
             until.as_millis()
         )?;
+        alarms::clear(&mut tx, &[alarms::certificate_ends(cabinet.as_str())], now).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Cabinets whose certificates end before then, and of which no alarm says so yet.
+    ///
+    /// # Errors
+    /// [`DatabaseError`].
+    pub async fn certificates_ending(&self, before: Timestamp) -> Result<Vec<String>, DatabaseError> {
+        Ok(scalar!(
+            fetch_all,
+            self.read(),
+            "SELECT id FROM cabinets WHERE revoked IS NULL AND certificate_ends < $1 AND NOT EXISTS (SELECT 1 FROM alarms \
+             WHERE cabinet = cabinets.id AND alarm = 'certificate-ends' AND cleared IS NULL) ORDER BY id",
+            before.as_millis()
+        )?)
     }
 
     /// The keys whose certificates the broker must refuse: of revoked cabinets, and those that a newer one has replaced.

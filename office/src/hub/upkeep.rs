@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use office_protocol::Timestamp;
 use office_protocol::document::DocumentName;
+use office_protocol::enrolment::CERTIFICATE_WARNING_DAYS;
 
 use super::{Hub, Outgoing};
 use crate::database::alarms::{AlarmKey, Source};
@@ -61,6 +62,24 @@ impl Hub {
                 (key, 1)
             });
             let raised: Vec<_> = raised.collect();
+            alarms::raise(&mut tx, &raised, now).await?;
+            tx.commit().await?;
+            self.changed();
+        }
+        let soon = now.plus_days(CERTIFICATE_WARNING_DAYS);
+        let ending = self.database.certificates_ending(soon).await?;
+        if !ending.is_empty() {
+            for cabinet in &ending {
+                tracing::warn!(
+                    cabinet,
+                    "its certificate ends soon: enrol it again with the same identity"
+                );
+            }
+            let raised: Vec<_> = ending
+                .iter()
+                .map(|cabinet| (alarms::certificate_ends(cabinet), 1))
+                .collect();
+            let mut tx = self.database.writing().await?;
             alarms::raise(&mut tx, &raised, now).await?;
             tx.commit().await?;
             self.changed();

@@ -61,6 +61,7 @@ pub(super) const ALARMS: &[(&str, &str, &str)] = &[
     ("gap", "流水有缺口", "history has a gap"),
     ("events-lost", "部分流水已丢失", "events lost for ever"),
     ("silent", "长时间没有消息", "nothing heard for long"),
+    ("certificate-ends", "证书即将到期", "its certificate ends soon"),
     ("malformed", "收到不成流水的消息", "messages that are no history"),
     (
         "revoked-cabinet",
