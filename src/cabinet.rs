@@ -36,11 +36,11 @@ pub mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use office_protocol::event::{Alarm, Clock, CompartmentLayout, Size};
+use office_protocol::event::{Alarm, Clock, CodeHashes, CompartmentLayout, Size};
 use office_protocol::state::{BoardRefusal, StandingAlarm};
 use office_protocol::{
-    BoardId, CabinetId, CompartmentId, Digest, Event, EventBody, ItemCode, PortName, SealedPart, Seq,
-    SigningKey, Timestamp, VerifyingKey,
+    BoardId, CabinetId, CompartmentId, Digest, Event, EventBody, ItemCode, PickupCode, PortName, SealedPart,
+    Seq, SigningKey, Timestamp, VerifyingKey,
 };
 use rand_chacha::ChaCha20Rng;
 
@@ -153,6 +153,11 @@ impl Cabinet {
             },
             step: Step::default(),
         }
+    }
+
+    /// What is kept of a code.
+    pub fn hashes_of(&self, code: &PickupCode) -> CodeHashes {
+        self.code_key.hashes(code)
     }
 
     /// Decides.

@@ -11,6 +11,8 @@ use office_protocol::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::code::{find_among_all, same_digest};
+
 /// What the office has laid down.
 pub struct Authority {
     cabinet: CabinetId,
@@ -181,21 +183,15 @@ impl Authority {
 
     /// Whether a plastic badge reads like this, whoever's and however old.
     pub(super) fn is_badge(&self, text: &str) -> bool {
-        let digest = Digest::of(text.as_bytes());
-        self.staff
-            .members
-            .iter()
-            .any(|member| member.badge == Some(digest))
+        find_among_all(&self.staff.members, badge_reads(text)).is_some()
     }
 
     /// The member whose plastic badge reads like this, with the first of their roles.
     pub(super) fn badge_holder(&self, text: &str, today: Today) -> Option<(&StaffMember, StaffRole)> {
-        let digest = Digest::of(text.as_bytes());
-        let member = self
-            .staff
-            .members
-            .iter()
-            .find(|member| member.badge == Some(digest) && member.expires > today.time)?;
+        let reads = badge_reads(text);
+        let member = find_among_all(&self.staff.members, |member| {
+            reads(member) && member.expires > today.time
+        })?;
         member.roles.first().map(|role| (member, *role))
     }
 
@@ -205,6 +201,17 @@ impl Authority {
             .consignments
             .iter()
             .find(|expected| expected.consignment == *label)
+    }
+}
+
+/// Whether a member's plastic badge reads like this.
+fn badge_reads(text: &str) -> impl Fn(&&StaffMember) -> bool + use<> {
+    let digest = Digest::of(text.as_bytes());
+    move |member| {
+        member
+            .badge
+            .as_ref()
+            .is_some_and(|badge| same_digest(badge, &digest))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use office_protocol::event::{CodeHashes, KeyedHash};
-use office_protocol::{CabinetId, PickupCode, SigningKey};
+use office_protocol::{CabinetId, Digest, PickupCode, SigningKey};
 use rand_core::Rng;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -58,6 +58,19 @@ pub fn same(a: &KeyedHash, b: &KeyedHash) -> bool {
     a.0.ct_eq(&b.0).into()
 }
 
+/// [`same`], for a badge's digest: whoever learnt where it differs could try badges elsewhere.
+pub(super) fn same_digest(a: &Digest, b: &Digest) -> bool {
+    a.0.ct_eq(&b.0).into()
+}
+
+/// The first that fits. All are looked at, wherever that one is, so that the time does not tell.
+pub(super) fn find_among_all<T>(all: impl IntoIterator<Item = T>, fits: impl Fn(&T) -> bool) -> Option<T> {
+    all.into_iter().fold(None, |found, one| {
+        let fits = fits(&one);
+        found.or(fits.then_some(one))
+    })
+}
+
 /// Draws a code whose digits differ from all of `taken`.
 pub(super) fn draw(
     cabinet: &CabinetId,
@@ -96,14 +109,21 @@ pub(super) fn draw_digits(count: usize, dice: &mut impl Rng) -> String {
 /// The cabinet that a scanned pickup code names; none when the text is no pickup code.
 pub(super) fn cabinet_of(text: &str) -> Option<CabinetId> {
     let (cabinet, token) = text.strip_prefix(PREFIX)?.split_once(':')?;
-    let shaped = token.len() == TOKEN_LETTERS && token.bytes().all(|letter| ALPHABET.contains(&letter));
+    let shaped = token.len() == TOKEN_LETTERS && token.bytes().fold(true, |all, byte| all & is_letter(byte));
     cabinet.parse().ok().filter(|_| shaped)
+}
+
+/// Whether it is of the alphabet, in a time that does not tell which.
+fn is_letter(byte: u8) -> bool {
+    let left_out = (byte == b'I') | (byte == b'L') | (byte == b'O') | (byte == b'U');
+    byte.is_ascii_digit() | (byte.is_ascii_uppercase() & !left_out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::vocabulary::Dice;
     use super::*;
+    use std::cell::Cell;
 
     fn key() -> CodeKey {
         CodeKey::derive(&SigningKey::from_secret(&[1; 32]))
@@ -116,6 +136,25 @@ mod tests {
         assert_eq!(cabinet_of(&code.qr), Some(cabinet));
         assert_eq!((code.digits.len(), code.spare.len()), (8, 4));
         assert!(code.digits.bytes().all(|digit| digit.is_ascii_digit()));
+    }
+
+    #[test]
+    fn the_letters_of_the_alphabet_are_its_letters() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(is_letter(byte), ALPHABET.contains(&byte), "{byte}");
+        }
+    }
+
+    #[test]
+    fn every_one_is_looked_at_wherever_the_one_that_fits_is() {
+        for wanted in [0, 1, 99, 100] {
+            let looked = Cell::new(0);
+            let found = find_among_all(0..100, |one| {
+                looked.set(looked.get() + 1);
+                *one == wanted
+            });
+            assert_eq!((found, looked.get()), ((wanted < 100).then_some(wanted), 100));
+        }
     }
 
     #[test]

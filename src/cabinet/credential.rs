@@ -6,7 +6,7 @@ use office_protocol::pass::InvalidPass;
 use office_protocol::{ConsignmentId, EventBody, Pass, PassKind, Scope};
 
 use super::Cabinet;
-use super::code::{self, same};
+use super::code::{self, find_among_all, same};
 use super::door::Phase;
 use super::label;
 use super::screen::ScanProblem;
@@ -119,7 +119,7 @@ impl Cabinet {
         let found = self.find_by_code(fits);
         match found {
             Some(id) => self.code_presented(id, false),
-            None if self.ledger.retired.iter().any(|old| same(old, &hash)) => {
+            None if find_among_all(&self.ledger.retired, |old| same(old, &hash)).is_some() => {
                 self.scan_problem(ScanProblem::AlreadyCollected);
             }
             None => self.scan_problem(ScanProblem::UnknownCode),
@@ -131,13 +131,9 @@ impl Cabinet {
         &self,
         fits: impl Fn(&office_protocol::event::CodeHashes) -> bool,
     ) -> Option<ConsignmentId> {
-        let mut found = None;
-        for (id, consignment) in &self.ledger.consignments {
-            if consignment.code.as_ref().is_some_and(&fits) {
-                found = Some(id.clone());
-            }
-        }
-        found
+        let inside = &self.ledger.consignments;
+        let found = find_among_all(inside, |(_, one)| one.code.as_ref().is_some_and(&fits));
+        found.map(|(id, _)| id.clone())
     }
 
     /// A genuine pass that counts here and now, or the reason on the screen.
