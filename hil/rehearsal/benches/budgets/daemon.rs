@@ -1,4 +1,4 @@
-//! The daemon as it is shipped: built for release, stripped, and nothing else in the program.
+//! The daemon as a cabinet runs it: built with the profile for that, and nothing else in the program.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -20,7 +20,8 @@ fn build() -> PathBuf {
     let built = Command::new(cargo)
         .args([
             "build",
-            "--release",
+            "--profile",
+            "cabinet",
             "--quiet",
             "--package",
             "lockerd",
@@ -31,7 +32,7 @@ fn build() -> PathBuf {
         .unwrap();
     assert!(built.success(), "lockerd does not build");
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-    let program = target.parent().unwrap().join("release/lockerd");
+    let program = target.parent().unwrap().join("cabinet/lockerd");
     let bytes = std::fs::metadata(&program).unwrap().len();
     println!(
         "binary, stripped: {:.1} MB (budget {} MB)",
