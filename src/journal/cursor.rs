@@ -6,6 +6,8 @@ use std::io;
 use std::sync::Arc;
 
 const WINDOW_BYTES: usize = 64 * 1024;
+/// Whoever looks for one record, or reads on at the end of the journal, needs no more.
+const FIRST_WINDOW_BYTES: usize = 4 * 1024;
 
 /// What stands at the cursor.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct Cursor {
     offset: u64,
     window: Vec<u8>,
     window_at: u64,
+    /// How much is read next.
+    reach: usize,
 }
 
 impl Cursor {
@@ -33,6 +37,7 @@ impl Cursor {
             offset,
             window: Vec::new(),
             window_at: 0,
+            reach: FIRST_WINDOW_BYTES,
         }
     }
 
@@ -48,6 +53,7 @@ impl Cursor {
     /// Forgets what was read, because the file may have grown since.
     pub(super) fn refresh(&mut self) {
         self.window.clear();
+        self.reach = FIRST_WINDOW_BYTES;
     }
 
     /// Takes the record at the cursor, if there is one.
@@ -118,7 +124,8 @@ impl Cursor {
         let held_end = self.window_at + self.window.len() as u64;
         let held = at >= self.window_at && at + wanted as u64 <= held_end;
         if !held {
-            self.window.resize(wanted.max(WINDOW_BYTES), 0);
+            self.window.resize(wanted.max(self.reach), 0);
+            self.reach = WINDOW_BYTES.min(self.reach * 2);
             self.window_at = at;
             match self.file.read_at(at, &mut self.window) {
                 Ok(read) => self.window.truncate(read),
