@@ -8,11 +8,11 @@ use office::database::directory::IssuedPass;
 use office::database::{Either, consignments, events};
 use office::issuing;
 use office_protocol::document::{DocumentName, Expected, ExpectedConsignment};
-use office_protocol::event::{Alarm, Size};
+use office_protocol::event::{Alarm, Complaint, Size};
 use office_protocol::state::CabinetState;
 use office_protocol::{
     Action, Branch, CommandOutcome, CompartmentId, Digest, EventBody, Pass, PassKind, Presence, Purpose,
-    Reply, Scope, Seq, Start, Topic,
+    Reply, Scope, Seq, Start, Timestamp, Topic,
 };
 use support::{Place, TestCabinet, hub, hub_with, position};
 
@@ -96,6 +96,66 @@ async fn a_fork_keeps_both_histories_and_is_an_alarm(place: &Place) {
     let alarms = hub.database.alarms(false, 10).await.unwrap();
     assert_eq!(alarms.len(), 1);
     assert_eq!(alarms[0].alarm, "fork");
+}
+
+async fn a_consignment_is_in_a_second_history_as_it_was_when_that_parted_from_the_first(place: &Place) {
+    let (consignment, compartment) = ("PORT-7.1".parse().unwrap(), CompartmentId(2));
+    let mut old = TestCabinet::new("PORT-7");
+    old.drop_off(1);
+    old.write(EventBody::Disputed {
+        consignment: Some(consignment),
+        compartment,
+        complaint: Complaint::Wrong,
+    });
+    let mut new = TestCabinet::new("PORT-7");
+    new.journal = old.journal.clone();
+    let cleared = |cabinet: &mut TestCabinet| {
+        cabinet.write(EventBody::Cleared {
+            consignment: "PORT-7.1".parse().unwrap(),
+            compartment,
+            staff: "wang".parse().unwrap(),
+            envelope: None,
+        })
+    };
+    cleared(&mut old);
+    new.write(EventBody::HoldStarted {
+        consignment: "PORT-7.1".parse().unwrap(),
+        until: Timestamp::from_millis(7),
+    });
+    let mut third = TestCabinet::new("PORT-7");
+    third.journal = new.journal.clone();
+    new.rate(1);
+    cleared(&mut third);
+    let hub = hub_with(place, &old).await;
+    for (cabinet, from, to) in [(&old, 1, 8), (&new, 8, 9), (&third, 9, 9)] {
+        let message = cabinet.sends(Topic::Event, cabinet.events(from, to, vec![]));
+        hub.take(message).await.unwrap();
+    }
+    let filter = consignments::Filter {
+        limit: 9,
+        ..Default::default()
+    };
+    let mut told = hub.database.consignments(&filter).await.unwrap();
+    told.sort_by_key(|row| row.branch);
+    let told: Vec<_> = told
+        .iter()
+        .map(|row| {
+            (
+                row.branch,
+                row.state.as_str(),
+                row.hold_until,
+                row.left_at.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            (0, "cleared", None, true),
+            (1, "disputed", Some(7), false),
+            (2, "cleared", Some(7), true)
+        ]
+    );
 }
 
 async fn what_the_cabinet_has_lost_is_named_and_what_came_later_is_kept_once(place: &Place) {
@@ -469,6 +529,7 @@ on_both_databases! {
     a_status_is_answered_and_events_are_confirmed_after_they_are_stored,
     what_was_confirmed_is_there_after_reopening_and_repeats_add_nothing,
     a_fork_keeps_both_histories_and_is_an_alarm,
+    a_consignment_is_in_a_second_history_as_it_was_when_that_parted_from_the_first,
     what_the_cabinet_has_lost_is_named_and_what_came_later_is_kept_once,
     forged_altered_and_strange_messages_change_nothing_but_a_counter_and_an_alarm,
     verify_finds_what_was_changed_behind_the_hubs_back,

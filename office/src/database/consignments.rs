@@ -133,7 +133,7 @@ pub fn key(cabinet: &CabinetId, stored: &Stored, event: &Event) -> Option<Key> {
 }
 
 impl Changing {
-    /// Reads those that are known of these, in whichever history.
+    /// Reads those that are known of these. Of a history that has parted from another one, what that one knew by then.
     ///
     /// # Errors
     /// [`DatabaseError`].
@@ -167,18 +167,16 @@ impl Changing {
         let key = |row: &ListedConsignment| (row.cabinet.clone(), row.branch, row.id.clone());
         let mut rows: BTreeMap<Key, ListedConsignment> =
             rows.into_iter().map(|row| (key(&row), row)).collect();
+        let mut changing = Self::default();
         // Where histories have parted, which is rare.
-        for (cabinet, branch, id) in keys.iter().filter(|key| key.1 > 0) {
-            let earlier: Option<ListedConsignment> = fetch!(
-                fetch_optional,
-                tx.on(),
-                columns!(" WHERE cabinet = $1 AND branch < $2 AND id = $3 ORDER BY branch DESC LIMIT 1"),
-                cabinet,
-                branch,
-                id
-            )?;
-            rows.extend(earlier.map(|row| (key(&row), row)));
+        for key in keys.iter().filter(|key| key.1 > 0 && !rows.contains_key(*key)) {
+            for bytes in before_the_parting(tx, key).await? {
+                if let Ok(event) = Event::parse(&bytes) {
+                    changing.apply(key.clone(), &event);
+                }
+            }
         }
+        rows.append(&mut changing.rows);
         Ok(Self {
             rows,
             changed: BTreeSet::new(),
@@ -189,27 +187,13 @@ impl Changing {
     pub fn apply(&mut self, key: Key, event: &Event) {
         let row = match put_in(&key, event) {
             Some(row) => self.rows.entry(key.clone()).insert_entry(row).into_mut(),
-            None => match self.known(&key) {
+            None => match self.rows.get_mut(&key) {
                 Some(row) => row,
                 None => return,
             },
         };
         row.go_on(event);
         self.changed.insert(key);
-    }
-
-    /// A consignment as this history knows it: what was put in before the histories parted is told of in an earlier one.
-    fn known(&mut self, key: &Key) -> Option<&mut ListedConsignment> {
-        if !self.rows.contains_key(key) {
-            let mut earlier = self.rows.iter().rev();
-            let (_, row) = earlier
-                .find(|((cabinet, branch, id), _)| (cabinet, id) == (&key.0, &key.2) && *branch < key.1)?;
-            let mut row = row.clone();
-            row.branch = key.1;
-            row.inside();
-            self.rows.insert(key.clone(), row);
-        }
-        self.rows.get_mut(key)
     }
 
     /// Makes the changes part of the transaction.
@@ -252,6 +236,27 @@ impl Changing {
         );
         Ok(())
     }
+}
+
+/// What earlier histories tell of a consignment of this one, up to where it parted from them: the events in order.
+async fn before_the_parting(
+    tx: &mut Writing,
+    (cabinet, branch, id): &Key,
+) -> Result<Vec<Vec<u8>>, DatabaseError> {
+    Ok(scalar!(
+        fetch_all,
+        tx.on(),
+        "WITH RECURSIVE lineage (branch, until) AS ( \
+         SELECT parent, after_seq FROM branches WHERE cabinet = $1 AND branch = $2 \
+         UNION ALL \
+         SELECT parent, CASE WHEN after_seq < until THEN after_seq ELSE until END \
+         FROM branches JOIN lineage ON branches.branch = lineage.branch WHERE cabinet = $1) \
+         SELECT bytes FROM events JOIN lineage ON events.branch = lineage.branch AND seq <= until \
+         WHERE cabinet = $1 AND subject = $3 ORDER BY seq",
+        cabinet,
+        branch,
+        format!("consignment/{id}")
+    )?)
 }
 
 /// The consignment that an event puts in.
