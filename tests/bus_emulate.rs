@@ -13,21 +13,23 @@ use firmware_protocol::secure::{Key, Keys};
 use hardware::{Terminal, key_file};
 use lockerd::secrets;
 use office_protocol::BoardId;
+use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const LOCKS: u8 = 4;
 
 /// A cable between two pseudo-terminals, for as long as the test takes.
 struct Cable {
+    _kept: TempDir,
     directory: PathBuf,
     board: PathBuf,
     controller: PathBuf,
 }
 
 impl Cable {
-    fn lay(name: &str) -> Self {
-        let directory = std::env::temp_dir().join(format!("bus-emulate-{name}-{}", std::process::id()));
-        let _absent = std::fs::remove_dir_all(&directory);
+    fn lay(baud: u32) -> Self {
+        let kept = tempfile::tempdir().unwrap();
+        let directory = kept.path().to_owned();
         let (board, controller) = (directory.join("board"), directory.join("controller"));
         let ends = (
             Terminal::open(&board).unwrap(),
@@ -35,14 +37,28 @@ impl Cable {
         );
         tokio::spawn(async move {
             let (mut one, mut other) = ([0; 256], [0; 256]);
+            // A byte takes its time on a wire: an answer from before its request is over is no answer.
+            let passed = |bytes: usize| {
+                let bits = 10 * u32::try_from(bytes).unwrap();
+                tokio::time::sleep(Duration::from_secs(1) * bits / baud)
+            };
             loop {
                 tokio::select! {
-                    read = ends.0.read(&mut one) => ends.1.write(&one[..read.unwrap()]),
-                    read = ends.1.read(&mut other) => ends.0.write(&other[..read.unwrap()]),
+                    read = ends.0.read(&mut one) => {
+                        let bytes = read.unwrap();
+                        passed(bytes).await;
+                        ends.1.write(&one[..bytes]);
+                    }
+                    read = ends.1.read(&mut other) => {
+                        let bytes = read.unwrap();
+                        passed(bytes).await;
+                        ends.0.write(&other[..bytes]);
+                    }
                 }
             }
         });
         Self {
+            _kept: kept,
             directory,
             board,
             controller,
@@ -156,7 +172,7 @@ async fn opens(player: &mut Player, config: &str, address: u8) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_board_that_is_played_is_found_and_opens() {
-    let cable = Cable::lay("open");
+    let cable = Cable::lay(9_600);
     let mut player = cable.play(&["--family", "wkly", "--address", "3"]);
     let begun = player.says();
     assert!(begun.contains("wkly at 9600 baud"), "{begun}");
@@ -179,7 +195,7 @@ async fn a_board_that_is_played_is_found_and_opens() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secure_board_that_is_played_opens_for_who_has_its_key_and_keeps_a_new_one() {
-    let cable = Cable::lay("secure");
+    let cable = Cable::lay(115_200);
     let config = cable.cabinet(Family::LockerdSecure, 5);
     let config = config.to_str().unwrap();
     let key = Keys::in_force(Key::new([7; 32]));
@@ -236,7 +252,7 @@ async fn a_secure_board_that_is_played_opens_for_who_has_its_key_and_keeps_a_new
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_board_fresh_from_its_maker_gets_its_key_by_its_label_and_button() {
-    let cable = Cable::lay("fresh");
+    let cable = Cable::lay(115_200);
     let config = cable.cabinet(Family::LockerdSecure, 5);
     let kept = cable.directory.join("played.key");
     let mut player = cable.play(&[
