@@ -14,7 +14,7 @@ use office_protocol::{
     Action, Branch, CommandOutcome, CompartmentId, Digest, EventBody, Pass, PassKind, Presence, Purpose,
     Reply, Scope, Seq, Start, Timestamp, Topic,
 };
-use support::{Place, TestCabinet, hub, hub_with, position};
+use support::{Place, TestCabinet, hub, hub_with, position, snapshot};
 
 async fn a_status_is_answered_and_events_are_confirmed_after_they_are_stored(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
@@ -358,15 +358,9 @@ async fn what_many_cabinets_say_at_once_is_kept_of_each(place: &Place) {
         let status = cabinet.status(Presence::Online);
         messages.push(cabinet.sends(Topic::Status, status));
         let state = CabinetState {
-            start: cabinet.start,
-            seq: Seq(4),
             time: now,
-            compartments: Vec::new(),
-            boards: Vec::new(),
-            ports_lost: Vec::new(),
-            wires: Vec::new(),
             mains: Some(index % 2 == 0),
-            alarms: Vec::new(),
+            ..snapshot(cabinet.start, 4)
         };
         for seq in [4, 3] {
             let state = CabinetState {
@@ -414,17 +408,6 @@ async fn an_old_snapshot_hides_no_newer_one_and_a_command_is_answered_once(place
     cabinet.start = Start(over.0 + 1);
     let status = cabinet.status(Presence::Online);
     hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
-    let snapshot = |start, seq| CabinetState {
-        start,
-        seq: Seq(seq),
-        time: office::clock::now(),
-        compartments: Vec::new(),
-        boards: Vec::new(),
-        ports_lost: Vec::new(),
-        wires: Vec::new(),
-        mains: None,
-        alarms: Vec::new(),
-    };
     let said = |start, seq| cabinet.sends(Topic::State, cabinet.sign(Purpose::State, &snapshot(start, seq)));
     let there = async || {
         let listed = hub.database.cabinets(None).await.unwrap();

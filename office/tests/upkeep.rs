@@ -11,7 +11,7 @@ use office_protocol::{
     Branch, CompartmentId, Digest, EventBody, Personal, Presence, Purpose, SealedPart, Seq, Signed, Start,
     Timestamp, Topic,
 };
-use support::{Place, TestCabinet, hub_with, position};
+use support::{Place, TestCabinet, hub_with, position, snapshot};
 
 const PATIENCE: Patience = Patience {
     silent_minutes: 30,
@@ -301,17 +301,7 @@ async fn many_messages_are_one_transaction_and_one_position_for_each_cabinet(pla
 async fn an_old_snapshot_does_not_replace_a_newer_one(place: &Place) {
     let mut cabinet = TestCabinet::new("PORT-7");
     let hub = hub_with(place, &cabinet).await;
-    let state = |start: u64, seq: u64| CabinetState {
-        start: Start(start),
-        seq: Seq(seq),
-        time: office::clock::now(),
-        compartments: Vec::new(),
-        boards: Vec::new(),
-        ports_lost: Vec::new(),
-        wires: Vec::new(),
-        mains: None,
-        alarms: Vec::new(),
-    };
+    let state = |start: u64, seq: u64| snapshot(Start(start), seq);
     let status = cabinet.status(Presence::Online);
     hub.take(cabinet.sends(Topic::Status, status)).await.unwrap();
     let first = cabinet.start.0;

@@ -8,8 +8,8 @@ use office::hub::{Hub, Incoming, Outgoing};
 use office::keys::Keys;
 use office_protocol::event::{Authority, Clock, VisitOutcome, VisitPurpose};
 use office_protocol::{
-    CabinetId, CompartmentId, ConsignmentId, Digest, Event, EventBody, EventMessage, KeySet, Position,
-    Presence, Purpose, SealedPart, Seq, Signed, SigningKey, Start, Status, Tip, Topic, status,
+    CabinetId, CabinetState, CompartmentId, ConsignmentId, Digest, Event, EventBody, EventMessage, KeySet,
+    Position, Presence, Purpose, SealedPart, Seq, Signed, SigningKey, Start, Status, Tip, Topic, status,
 };
 
 pub mod fleet;
@@ -250,6 +250,21 @@ impl TestCabinet {
             signed: Some(signed),
             kept: false,
         }
+    }
+}
+
+/// What a cabinet says of itself that has nothing to tell.
+pub fn snapshot(start: Start, seq: u64) -> CabinetState {
+    CabinetState {
+        start,
+        seq: Seq(seq),
+        time: office::clock::now(),
+        compartments: Vec::new(),
+        boards: Vec::new(),
+        ports_lost: Vec::new(),
+        wires: Vec::new(),
+        mains: None,
+        alarms: Vec::new(),
     }
 }
 
