@@ -86,6 +86,12 @@ impl Cable {
         }
     }
 
+    /// What a search for boards at the controller's end finds.
+    async fn scan(&self, arguments: &[&str]) -> Output {
+        let port = self.controller.to_str().unwrap();
+        lockerd(&[&["bus", "scan", "--port", port], arguments].concat(), "").await
+    }
+
     /// An enrolled cabinet with one such board of four locks, and a technician.
     fn cabinet(&self, family: Family, address: u8) -> PathBuf {
         let secrets = enrolled::enrol(&self.directory);
@@ -176,18 +182,7 @@ async fn a_board_that_is_played_is_found_and_opens() {
     let mut player = cable.play(&["--family", "wkly", "--address", "3"]);
     let begun = player.says();
     assert!(begun.contains("wkly at 9600 baud"), "{begun}");
-    let port = cable.controller.to_str().unwrap();
-    let asked = [
-        "bus",
-        "scan",
-        "--port",
-        port,
-        "--family",
-        "wkly",
-        "--addresses",
-        "0-4",
-    ];
-    let found = lockerd(&asked, "").await;
+    let found = cable.scan(&["--family", "wkly", "--addresses", "0-4"]).await;
     assert_eq!(text(&found.stdout), "wkly, 9600 baud, address 3, up to 4 locks\n");
     let config = cable.cabinet(Family::Wkly, 3);
     opens(&mut player, config.to_str().unwrap(), 3).await;
@@ -212,22 +207,12 @@ async fn a_secure_board_that_is_played_opens_for_who_has_its_key_and_keeps_a_new
             .starts_with(&format!("board 5: key {id}, label LB1:"))
     );
     assert!(player.says().contains("lockerd-secure at 115200 baud"));
-    let port = cable.controller.to_str().unwrap();
-    let found = lockerd(
-        &[
-            "bus",
-            "scan",
-            "--port",
-            port,
-            "--addresses",
-            "4-6",
-            "--patience",
-            "50",
-        ],
-        "",
-    )
-    .await;
-    let found = text(&found.stdout);
+    let found = text(
+        &cable
+            .scan(&["--addresses", "4-6", "--patience", "50"])
+            .await
+            .stdout,
+    );
     let told = "lockerd-secure, 115200 baud, address 5, number 454d554c41544505: a secure board";
     assert!(found.starts_with(told) && found.lines().count() == 1, "{found}");
     opens(&mut player, config, 5).await;
@@ -270,19 +255,8 @@ async fn a_board_fresh_from_its_maker_gets_its_key_by_its_label_and_button() {
         .to_owned();
     player.says();
     assert!(!kept.exists());
-    let port = cable.controller.to_str().unwrap();
-    let asked = [
-        "bus",
-        "scan",
-        "--port",
-        port,
-        "--family",
-        "lockerd-secure",
-        "--addresses",
-        "5",
-        "--json",
-    ];
-    let found: serde_json::Value = serde_json::from_slice(&lockerd(&asked, "").await.stdout).unwrap();
+    let asked = ["--family", "lockerd-secure", "--addresses", "5", "--json"];
+    let found: serde_json::Value = serde_json::from_slice(&cable.scan(&asked).await.stdout).unwrap();
     assert_eq!(
         (&found["address"], &found["serial"]),
         (&5.into(), &"454d554c41544505".into())
