@@ -139,7 +139,11 @@ pub(super) fn one(world: &World, stop: Stop, at: u64, subset: u64, rounds: u64) 
             trial.disk.restart();
         }
         Stop::Power => trial.disk.restart(),
-        Stop::Sync | Stop::ReadOnly | Stop::Full => trial.disk.kill(),
+        Stop::Sync => {
+            trial.disk.fail_sync_at(u64::MAX); // a life may have been too short for it
+            trial.disk.kill();
+        }
+        Stop::ReadOnly | Stop::Full => trial.disk.kill(),
     }
     trial
         .disk
